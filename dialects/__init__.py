@@ -1,0 +1,1 @@
+"""The dialects of the compiler and the interfaces their operations share."""

@@ -1,0 +1,1 @@
+"""Importers: model file to `tinyml` IR."""

@@ -1,0 +1,1 @@
+"""NumPy semantics of every operation, for the xDSL interpreter."""

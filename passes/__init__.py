@@ -1,0 +1,1 @@
+"""Passes, one per file; pure planning and geometry code stands beside them."""
