@@ -19,9 +19,9 @@ for variable in ("HOME", "ZIG_GLOBAL_CACHE_DIR"):
     if variable in os.environ:
         config.environment[variable] = os.environ[variable]
 
-# Seconds for one test. lit refuses a limit where psutil is missing.
+# Seconds for one test; lit can only end it with the help of psutil.
 if lit.util.killProcessAndChildrenIsSupported()[0]:
-    lit_config.maxIndividualTestTime = 60
+    config.maxIndividualTestTime = 60
 
 opt = "tinyml-opt %s --split-input-file"
 config.substitutions += [
