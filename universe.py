@@ -2,4 +2,11 @@
 
 from xdsl.universe import Universe
 
-TINYML_UNIVERSE = Universe()
+
+def _tinyml():
+    from tinyml.dialects.tinyml import TinyML
+
+    return TinyML
+
+
+TINYML_UNIVERSE = Universe(all_dialects={"tinyml": _tinyml})

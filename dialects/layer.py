@@ -1,0 +1,264 @@
+"""
+What all layers of the `tinyml` dialect have in common.
+
+A layer reads the buffers of its `ins`, overwrites the whole buffer of its `outs`, and
+returns nothing. Passes ask it, through `LayerOp`, for its buffers, its work and its
+spatial access, and never look at the class of an op to find them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from xdsl.dialects import memref
+from xdsl.dialects.builtin import (
+    I64,
+    DenseArrayBase,
+    DenseIntOrFPElementsAttr,
+    FixedBitwidthType,
+    IntegerType,
+    MemRefType,
+    NoneAttr,
+    Signedness,
+    SymbolRefAttr,
+    i64,
+)
+from xdsl.ir import Attribute, Operation, SSAValue
+from xdsl.irdl import IRDLOperation
+from xdsl.irdl.declarative_assembly_format import (
+    AttributeVariable,
+    CustomDirective,
+    ParsingState,
+    PrintingState,
+    irdl_custom_directive,
+)
+from xdsl.parser import Parser
+from xdsl.printer import Printer
+from xdsl.traits import (
+    EffectInstance,
+    MemoryEffect,
+    MemoryEffectKind,
+    SymbolTable,
+    SymbolUserOpInterface,
+)
+from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.hints import isa
+
+from tinyml.dialects.access import AxisAccess
+
+Shape = tuple[int, ...]
+
+
+def buffer_type(value: SSAValue) -> MemRefType:
+    """The type of a value that an operand constraint already knows is a buffer."""
+    assert isinstance(value.type, MemRefType)
+    return value.type
+
+
+def shape(value: SSAValue) -> Shape:
+    """The shape of a buffer."""
+    return buffer_type(value).get_shape()
+
+
+def buffer_bytes(type: MemRefType) -> int:
+    """Bytes of a buffer of static shape."""
+    assert isinstance(type.element_type, FixedBitwidthType)
+    return prod(type.get_shape()) * type.element_type.size
+
+
+def is_unsigned(type: Attribute) -> bool:
+    """Whether integers of this type count from 0."""
+    return isinstance(type, IntegerType) and (
+        type.signedness.data is Signedness.UNSIGNED
+    )
+
+
+def integer_range(type: Attribute) -> tuple[int, int]:
+    """Smallest and largest value of an integer type; signless counts as signed."""
+    assert isinstance(type, IntegerType)
+    if is_unsigned(type):
+        return 0, (1 << type.width.data) - 1
+    return -(1 << type.width.data - 1), (1 << type.width.data - 1) - 1
+
+
+def integers(attr: Attribute) -> tuple[int, ...]:
+    """The numbers of an `array<i64: ...>`."""
+    assert isa(attr, DenseArrayBase[I64])
+    return tuple(attr.get_values())
+
+
+def find_global(user: Operation, symbol: SymbolRefAttr) -> memref.GlobalOp | None:
+    """The global that `symbol` names where `user` stands, if there is one."""
+    table: Operation | None = user
+    while table is not None and not table.has_trait(SymbolTable):
+        table = table.parent_op()
+    if table is None:
+        return None
+    found = SymbolTable.lookup_symbol(table, symbol)
+    return found if isinstance(found, memref.GlobalOp) else None
+
+
+def global_array(op: memref.GlobalOp) -> np.ndarray:
+    """The content of a constant global of i8, i16, i32 or f32, without copying."""
+    assert isinstance(op.initial_value, DenseIntOrFPElementsAttr)
+    raw = np.frombuffer(op.initial_value.data.data, numpy_dtype(op.type.element_type))
+    count = prod(op.type.get_shape())
+    # A splat holds its one element only.
+    full = raw if raw.size == count else np.broadcast_to(raw, (count,))
+    return full.reshape(op.type.get_shape())
+
+
+def numpy_dtype(type: Attribute) -> np.dtype[np.generic]:
+    """The NumPy type of the elements of a buffer."""
+    if isinstance(type, IntegerType):
+        letter = "u" if is_unsigned(type) else "i"
+        return np.dtype(f"{letter}{type.width.data // 8}")
+    assert isinstance(type, FixedBitwidthType)
+    return np.dtype(f"f{type.size}")
+
+
+class LayerMemoryEffect(MemoryEffect):
+    """A layer reads its `ins` and writes its `outs`, and touches nothing else."""
+
+    @classmethod
+    def get_effects(cls, op: Operation) -> set[EffectInstance]:
+        assert isinstance(op, LayerOp)
+        reads = {EffectInstance(MemoryEffectKind.READ, v) for v in op.layer_inputs}
+        return reads | {EffectInstance(MemoryEffectKind.WRITE, op.layer_output)}
+
+
+class LayerSymbolUses(SymbolUserOpInterface):
+    """The globals that a layer names exist and have the type that the layer needs."""
+
+    def verify(self, op: Operation) -> None:
+        assert isinstance(op, LayerOp)
+        table = op.parent_op()
+        while table is not None and not table.has_trait(SymbolTable):
+            table = table.parent_op()
+        if table is None:
+            return
+        for symbol, expected in op.symbols():
+            name = symbol.string_value()
+            found = find_global(op, symbol)
+            if found is None:
+                raise VerifyException(f"@{name} is not a memref.global")
+            if found.type != expected:
+                raise VerifyException(f"@{name} is {found.type}, expected {expected}")
+            if not isinstance(found.initial_value, DenseIntOrFPElementsAttr):
+                raise VerifyException(f"@{name} has no value")
+        op.verify_tables()
+
+
+class LayerOp(IRDLOperation, ABC):
+    """A layer: buffers in, one buffer out, everything else spelled on the op."""
+
+    @property
+    def layer_inputs(self) -> Sequence[SSAValue]:
+        """The buffers that the layer reads, in the order of its zero points."""
+        return self.operands[:-1]
+
+    @property
+    def layer_output(self) -> SSAValue:
+        """The buffer that the layer writes, all of it."""
+        return self.operands[-1]
+
+    @abstractmethod
+    def access(self, index: int) -> tuple[AxisAccess, AxisAccess] | None:
+        """
+        Which rows and which columns of input `index` an output row or column needs;
+        None where the output's rows are not made of the input's rows.
+        """
+
+    def macs(self) -> int:
+        """Multiply-accumulates, as convolutions and fully connected layers count."""
+        return 0
+
+    def symbols(self) -> Sequence[tuple[SymbolRefAttr, MemRefType]]:
+        """The globals that the layer reads, and the type that each has to have."""
+        return ()
+
+    def verify_tables(self) -> None:
+        """Checks the content of those globals where compiling depends on it."""
+
+    @abstractmethod
+    def verify_layer(self) -> None:
+        """Checks all that relates shapes, windows and numbers of this layer."""
+
+    def verify_(self) -> None:
+        for value in (*self.layer_inputs, self.layer_output):
+            type = buffer_type(value)
+            if not type.has_static_shape() or prod(type.get_shape()) < 1:
+                raise VerifyException(f"{type} is not a non-empty static shape")
+            if not isinstance(type.layout, NoneAttr):
+                raise VerifyException(f"{type} is not densely packed")
+        if any(v is self.layer_output for v in self.layer_inputs):
+            raise VerifyException(
+                "the output is also an input; buffers share bytes only by their place "
+                "in the arena"
+            )
+        self.verify_layer()
+
+
+def verify_rank(rank: int, *values: SSAValue) -> None:
+    for value in values:
+        if len(shape(value)) != rank:
+            raise VerifyException(f"{value.type} does not have {rank} dimensions")
+
+
+def verify_same_shape(a: SSAValue, b: SSAValue) -> None:
+    if shape(a) != shape(b):
+        raise VerifyException(f"shapes {shape(a)} and {shape(b)} differ")
+
+
+def verify_same_elements(a: SSAValue, b: SSAValue) -> None:
+    a_type, b_type = buffer_type(a).element_type, buffer_type(b).element_type
+    if a_type != b_type:
+        raise VerifyException(f"element types {a_type} and {b_type} differ")
+
+
+def verify_zero_points(zero_points: Attribute, *values: SSAValue) -> None:
+    """One zero point per value, each in the range of the value's integers."""
+    points = integers(zero_points)
+    if len(points) != len(values):
+        raise VerifyException(
+            f"{len(points)} zero points for {len(values)} buffers (inputs, output)"
+        )
+    for point, value in zip(points, values, strict=True):
+        verify_in_range("zero point", point, value)
+
+
+def verify_in_range(what: str, number: int, value: SSAValue) -> None:
+    low, high = integer_range(buffer_type(value).element_type)
+    if not low <= number <= high:
+        raise VerifyException(f"{what} {number} is not in [{low}, {high}]")
+
+
+def verify_clamp(clamp: Attribute, output: SSAValue) -> None:
+    numbers = integers(clamp)
+    if len(numbers) != 2 or numbers[0] > numbers[1]:
+        raise VerifyException(f"clamp {list(numbers)} is not [low, high]")
+    for number in numbers:
+        verify_in_range("clamp", number, output)
+
+
+@irdl_custom_directive
+class Integers(CustomDirective):
+    """Prints an `array<i64>` as `[1, 2]`."""
+
+    values: AttributeVariable
+
+    def parse(self, parser: Parser, state: ParsingState) -> None:
+        numbers = parser.parse_comma_separated_list(
+            parser.Delimiter.SQUARE, parser.parse_integer
+        )
+        self.values.set(state, DenseArrayBase.from_list(i64, numbers))
+
+    def print(self, printer: Printer, state: PrintingState, op: IRDLOperation) -> None:
+        state.print_whitespace(printer)
+        attr = self.values.get(op)
+        assert attr is not None
+        with printer.in_square_brackets():
+            printer.print_list(integers(attr), printer.print_int)
