@@ -1,0 +1,84 @@
+"""
+From how often each block of code ran to what each function cost.
+
+Both simulators that count report the same thing, executions per block; this is the one
+place that turns it into instructions and estimated cycles per function.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from tinyml.backend.cycle_model import Core, block_cycles
+from tinyml.backend.disassembly import Instruction, branch_target, disassemble
+from tinyml.backend.elf_image import Program
+
+HARNESS_FUNCTIONS = frozenset({"main", "reset"})
+"""Functions of the harness that are not called `harness_*`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockCount:
+    """Code that ran from its start to its end."""
+
+    address: int
+    size: int
+    """Bytes."""
+    executions: int
+    falls: int
+    """Executions that were followed by the code right behind."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FunctionProfile:
+    """What a function cost, without what it called."""
+
+    name: str
+    calls: int
+    instructions: int
+    cycles_estimated: int
+
+    @property
+    def is_harness(self) -> bool:
+        """True for the code around the network."""
+        return self.name.startswith("harness_") or self.name in HARNESS_FUNCTIONS
+
+
+class ProfileError(Exception):
+    """Blocks that cannot be decoded: the counts would be wrong."""
+
+
+def _decode(program: Program, block: BlockCount) -> list[Instruction]:
+    code = program.read_loaded(block.address, block.size)
+    if code is None:
+        raise ProfileError(f"code ran outside the program at {block.address:#010x}")
+    instructions = disassemble(code, block.address)
+    if sum(item.size for item in instructions) != block.size:
+        raise ProfileError(f"cannot decode block at {program.where(block.address)}")
+    return instructions
+
+
+def profile_blocks(
+    program: Program, blocks: Iterable[BlockCount], core: Core
+) -> tuple[FunctionProfile, ...]:
+    """The functions that ran, most cycles first."""
+    totals: dict[int, list[int]] = {}
+    names: dict[int, str] = {}
+    for block in blocks:
+        if block.size == 0:
+            continue
+        code = _decode(program, block)
+        function = program.function_at(block.address)
+        entry = -1 if function is None else function.address
+        names[entry] = "?" if function is None else function.name
+        total = totals.setdefault(entry, [0, 0, 0])
+        if block.address == entry:
+            total[0] += block.executions
+        # A loop back to a function's first instruction is not a call.
+        if branch_target(code[-1]) == entry:
+            total[0] -= block.executions - block.falls
+        total[1] += block.executions * len(code)
+        total[2] += block_cycles(core, code, block.executions, block.falls)
+    profiles = [FunctionProfile(names[entry], *totals[entry]) for entry in totals]
+    return tuple(sorted(profiles, key=lambda item: (-item.cycles_estimated, item.name)))

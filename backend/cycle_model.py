@@ -1,0 +1,182 @@
+"""
+Estimated cycles of a basic block on Cortex-M4 and Cortex-M7.
+
+Estimated, never measured: no model here was calibrated against silicon. Zero wait
+states, no caches, no interrupts. What a block costs is a pure function of its
+instructions; a program's estimate is the sum over its blocks, times how often each ran.
+
+**Cortex-M4**: the tables of the technical reference manual (3.3 and 7.2).
+
+- A load is 2 cycles, or 1 right after another load or store (they pipeline), unless its
+  address depends on the load before it. Write-back counts as such a dependency, which
+  is conservative. A store is 1 (store buffer), 2 with an index register; VSTR is 2.
+- A transfer of N registers (LDM, STM, LDRD, PUSH, VLDM, ...) is 1 + N; a D register
+  counts twice.
+- Divide is 7 (the manual says 2..12), VDIV and VSQRT 14, VMLA, VFMA and the like 3,
+  VMOV of two core registers 2, table branches and MRS/MSR 2, everything else 1.
+- An FP result used by the next instruction waits 1 cycle (VADD, VSUB, VMUL, VCVT).
+- A jump that is taken costs 2 more (the pipeline refill is 1..3).
+
+**Cortex-M7**: an in-order scoreboard that issues two instructions a cycle. There is no
+published table: +-25 %, good for ratios between programs and no more.
+
+- One of each a cycle: memory access, multiply, shifter or SIMD, FP, branch. Two ALU
+  instructions go together. Flags are registers: compare and branch do not pair.
+- Latencies: load 2, multiply 2 (1 if it feeds the accumulator of the next), FP 3,
+  divide 7, VDIV and VSQRT 14, the rest 1. N registers take (N + 1) / 2 cycles.
+- Taken branches are predicted and free; each time a conditional jump goes the rarer of
+  its two ways costs 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from tinyml.backend.disassembly import SEVERAL, Instruction
+
+Core = Literal["cortex-m4", "cortex-m7"]
+
+LOADS = frozenset({"ldr", "ldrb", "ldrh", "ldrsb", "ldrsh", "vldr"})
+STORES = frozenset({"str", "strb", "strh", "vstr"})
+BRANCHES = frozenset({"b", "bl", "bx", "blx", "cbz", "cbnz", "tbb", "tbh"})
+DIVIDES = frozenset({"sdiv", "udiv"})
+FP_DIVIDES = frozenset({"vdiv", "vsqrt"})
+FP_MULTIPLY_ADDS = frozenset(
+    {"vmla", "vmls", "vfma", "vfms", "vnmla", "vnmls", "vfnma", "vfnms"}
+)
+FP_WITH_LATENCY = frozenset({"vadd", "vsub", "vmul", "vcvt"})
+MULTIPLIES = frozenset(
+    "mul mla mls smlad smladx smlsd smuad smusd smulbb smulbt smultb smultt smlabb"
+    " smlabt smlatb smlatt smlawb smlawt smulwb smulwt smmul smmulr smmla smmlar smull"
+    " umull smlal umlal smlald smlaldx umaal".split()
+)
+SHIFTER = frozenset(
+    "sxtb16 sxtab16 uxtb16 pkhbt pkhtb ssat usat ssat16 usat16 qadd qsub qadd16 sadd16"
+    " ssub16 shadd16 sel lsl lsr asr ror sbfx ubfx bfi rev clz".split()
+)
+
+M4_REFILL = 2
+"""Cycles that a taken jump adds on Cortex-M4."""
+M7_MISPREDICT = 8
+"""Cycles that a mispredicted jump costs on Cortex-M7."""
+
+
+def ends_in_jump(block: Sequence[Instruction]) -> bool:
+    """True if the block's last instruction may go elsewhere than to the next."""
+    last = block[-1]
+    return last.name in BRANCHES or (
+        last.name in ("pop", "ldm") and "pc" in last.operands
+    )
+
+
+def _m4_load(load: Instruction, previous: Instruction | None) -> int:
+    if previous is None or previous.name not in LOADS | STORES:
+        return 2
+    if previous.name in LOADS and previous.writes & load.reads:
+        return 2
+    return 1
+
+
+def _m4_instruction(instruction: Instruction, previous: Instruction | None) -> int:
+    name = instruction.name
+    if name in LOADS:
+        return _m4_load(instruction, previous)
+    if name in STORES:
+        return 2 if name == "vstr" or instruction.register_offset else 1
+    if name in SEVERAL:
+        return 1 + instruction.words
+    if name in DIVIDES:
+        return 7
+    if name in FP_DIVIDES:
+        return 14
+    if name in FP_MULTIPLY_ADDS:
+        return 3
+    if name in ("tbb", "tbh", "mrs", "msr"):
+        return 2
+    if name == "vmov" and len(instruction.operands) >= 3:
+        return 2
+    return 1
+
+
+def m4_block_cycles(block: Sequence[Instruction]) -> int:
+    """Cycles of a block on Cortex-M4 if the jump at its end is not taken."""
+    cycles = 0
+    previous: Instruction | None = None
+    for instruction in block:
+        cycles += _m4_instruction(instruction, previous)
+        if previous is not None and previous.name in FP_WITH_LATENCY:
+            cycles += bool(previous.writes & instruction.reads)
+        previous = instruction
+    return cycles
+
+
+def _m7_unit(name: str) -> str:
+    if name in LOADS | STORES | SEVERAL:
+        return "memory"
+    if name in MULTIPLIES:
+        return "multiply"
+    if name in SHIFTER:
+        return "shifter"
+    if name in BRANCHES:
+        return "branch"
+    return "fp" if name.startswith("v") else "alu"
+
+
+def _m7_latency(name: str, unit: str) -> int:
+    if name in DIVIDES:
+        return 7
+    if name in FP_DIVIDES:
+        return 14
+    if name in LOADS or name in SEVERAL or unit == "multiply":
+        return 2
+    return 3 if unit == "fp" and name not in ("vmov", "vmrs") else 1
+
+
+def _accumulator(instruction: Instruction) -> str | None:
+    """The register a multiply adds to, if it comes from a multiply a cycle earlier."""
+    if instruction.name.startswith(("mla", "sml")) and len(instruction.operands) == 4:
+        return instruction.operands[3]
+    return None
+
+
+def m7_block_cycles(block: Sequence[Instruction]) -> int:
+    """Cycles of a block on Cortex-M7, jumps predicted."""
+    cycle = 0
+    issued: list[str] = []
+    ready: dict[str, int] = {}
+    products: set[str] = set()
+    for instruction in block:
+        unit = _m7_unit(instruction.name)
+        accumulator = _accumulator(instruction) if unit == "multiply" else None
+        start = cycle
+        for register in instruction.reads:
+            forwarded = register == accumulator and register in products
+            start = max(start, ready.get(register, 0) - forwarded)
+        if start > cycle:
+            cycle, issued = start, []
+        if len(issued) >= 2 or (unit != "alu" and unit in issued):
+            cycle, issued = cycle + 1, []
+        issued.append(unit)
+        if instruction.name in SEVERAL:
+            cycle += (instruction.words + 1) // 2 - 1
+            issued = ["memory", "memory"]
+        for register in instruction.writes:
+            ready[register] = cycle + _m7_latency(instruction.name, unit)
+            (products.add if unit == "multiply" else products.discard)(register)
+    return cycle + 1
+
+
+def block_cycles(
+    core: Core, block: Sequence[Instruction], executions: int, falls: int
+) -> int:
+    """
+    Estimated cycles of all executions of a block, of which `falls` went on to the
+    instruction behind it.
+    """
+    jumps = ends_in_jump(block)
+    taken = executions - falls if jumps else 0
+    if core == "cortex-m4":
+        return executions * m4_block_cycles(block) + taken * M4_REFILL
+    missed = min(taken, falls) if jumps else 0
+    return executions * m7_block_cycles(block) + missed * M7_MISPREDICT

@@ -1,0 +1,211 @@
+"""
+Hooks for Unicorn that run natively, and what takes their place without a compiler.
+
+The C source is compiled once into the user's cache. A Python hook costs about 20 times
+the simulated code; a native one 2 %.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE, Uc, arm_const
+from unicorn.unicorn_py3 import unicorn as binding
+
+from tinyml.backend.block_profile import BlockCount, ProfileError
+from tinyml.backend.disassembly import SEVERAL, disassemble_all
+from tinyml.backend.elf_image import Program
+from tinyml.backend.toolchain import (
+    ToolchainError,
+    harness_directory,
+    run_compiler,
+    zig_command,
+)
+from tinyml.backend.user_cache import cache_key, cached_file
+
+MAX_BLOCKS = 1 << 18
+
+BLOCK_DTYPE = np.dtype(
+    [
+        ("address", "<u4"),
+        ("size", "<u4"),
+        ("executions", "<u8"),
+        ("falls", "<u8"),
+        ("next", "<u4"),
+        ("unused", "<u4"),
+    ]
+)
+
+
+class _Counter(ctypes.Structure):
+    """`struct counter` of unicorn_hooks.c."""
+
+    _fields_ = [("blocks", ctypes.c_void_p), ("heads", ctypes.c_void_p)] + [
+        (name, ctypes.c_uint32)
+        for name in (
+            "capacity used base halfwords previous next_address lost unused".split()
+        )
+    ]
+
+
+class _Alignment(ctypes.Structure):
+    """`struct alignment` of unicorn_hooks.c."""
+
+    _fields_ = [
+        ("bases", ctypes.c_void_p),
+        ("found", ctypes.c_void_p),
+        ("read_register", ctypes.c_void_p),
+        ("base", ctypes.c_uint32),
+        ("halfwords", ctypes.c_uint32),
+    ]
+
+
+def _build(out: Path) -> None:
+    source = harness_directory() / "unicorn_hooks.c"
+    flags = ["-O2", "-shared", "-fPIC", "-nostdlib", "-fno-sanitize=all"]
+    run_compiler([*zig_command(), *flags, str(source), "-o", str(out)])
+
+
+@functools.cache
+def native_hooks() -> ctypes.CDLL | None:
+    """The hooks as a library; None if there is no compiler or they are switched off."""
+    if os.environ.get("TINYML_NATIVE_HOOKS") == "0":
+        return None
+    key = cache_key([(harness_directory() / "unicorn_hooks.c").read_bytes()])
+    try:
+        return ctypes.CDLL(str(cached_file(f"unicorn_hooks-{key}.so", _build)))
+    except (ToolchainError, OSError):
+        return None
+
+
+def _add_native(engine: Any, kind: int, function: Any, data: ctypes.Structure) -> None:
+    status = binding.uclib.uc_hook_add(
+        engine._uch,
+        ctypes.byref(ctypes.c_size_t()),
+        ctypes.c_int(kind),
+        ctypes.cast(function, ctypes.c_void_p),
+        ctypes.byref(data),
+        ctypes.c_uint64(1),
+        ctypes.c_uint64(0),
+    )
+    if status:
+        raise ProfileError(f"uc_hook_add failed with status {status}")
+
+
+def _code_end(program: Program) -> int:
+    return max(segment.end for segment in program.segments)
+
+
+class NativeBlockCounter:
+    """Counts blocks in C."""
+
+    def __init__(self, engine: Uc, program: Program, library: ctypes.CDLL):
+        base = min(segment.address for segment in program.segments)
+        halfwords = (_code_end(program) - base + 1) // 2
+        self._blocks = np.zeros(MAX_BLOCKS, BLOCK_DTYPE)
+        self._heads = np.zeros(halfwords, np.uint32)
+        self._state = _Counter(
+            self._blocks.ctypes.data,
+            self._heads.ctypes.data,
+            *(MAX_BLOCKS, 0, base, halfwords, 0, 1, 0, 0),
+        )
+        _add_native(engine, UC_HOOK_BLOCK, library.on_block, self._state)
+
+    def blocks(self) -> list[BlockCount]:
+        if self._state.lost:
+            raise ProfileError(f"{self._state.lost} blocks ran outside flash")
+        used = self._blocks[: self._state.used]
+        return [
+            BlockCount(int(b["address"]), int(b["size"]), int(b["executions"]), f)
+            for b, f in zip(used, used["falls"].tolist(), strict=True)
+        ]
+
+
+class PythonBlockCounter:
+    """Counts blocks in Python: slow, needs no compiler."""
+
+    def __init__(self, engine: Uc):
+        self._executions: Counter[tuple[int, int]] = Counter()
+        self._falls: Counter[tuple[int, int]] = Counter()
+        self._previous = (0, 0)
+        engine.hook_add(UC_HOOK_BLOCK, self._on_block)
+
+    def _on_block(self, engine: Any, address: int, size: int, data: Any) -> None:
+        key = (address, size)
+        self._executions[key] += 1
+        if address == sum(self._previous):
+            self._falls[self._previous] += 1
+        self._previous = key
+
+    def blocks(self) -> list[BlockCount]:
+        return [
+            BlockCount(address, size, count, self._falls[address, size])
+            for (address, size), count in self._executions.items()
+        ]
+
+
+def count_blocks(
+    engine: Uc, program: Program
+) -> NativeBlockCounter | PythonBlockCounter:
+    """Count the blocks that `engine` runs from now on."""
+    library = native_hooks()
+    if library is None:
+        return PythonBlockCounter(engine)
+    return NativeBlockCounter(engine, program, library)
+
+
+def _aligned_accesses(program: Program) -> Mapping[int, str]:
+    """Address and base register of each instruction that needs a word-aligned base."""
+    found: dict[int, str] = {}
+    for function in program.functions:
+        code = program.read(function.address, function.size)
+        for item in disassemble_all(code or b"", function.address):
+            if item.name in SEVERAL | {"vldr", "vstr"} and item.base not in (
+                None,
+                "sp",
+                "pc",
+            ):
+                found[item.address] = item.base
+    return found
+
+
+class AlignmentCheck:
+    """
+    Finds LDRD, LDM, VLDR and the like at addresses that are no multiple of 4, which
+    fault on a core and which Unicorn carries out. Slows a run by a half. An instruction
+    that a condition skips counts as carried out.
+    """
+
+    def __init__(self, engine: Uc, program: Program):
+        self._program = program
+        library = native_hooks()
+        if library is None:
+            raise ToolchainError(
+                "the alignment check needs ziglang to compile its hook"
+            )
+        end = _code_end(program) // 2 + 1
+        self._bases = np.zeros(end, np.uint16)
+        self._found = np.zeros(end, np.uint8)
+        for address, register in _aligned_accesses(program).items():
+            number: int = getattr(arm_const, f"UC_ARM_REG_{register.upper()}")
+            self._bases[address // 2] = number
+        self._state = _Alignment(
+            self._bases.ctypes.data,
+            self._found.ctypes.data,
+            ctypes.cast(binding.uclib.uc_reg_read, ctypes.c_void_p),
+            0,
+            end,
+        )
+        _add_native(engine, UC_HOOK_CODE, library.on_instruction, self._state)
+
+    def unaligned(self) -> tuple[str, ...]:
+        """Where unaligned accesses happened, in order of address."""
+        places = np.flatnonzero(self._found).tolist()
+        return tuple(self._program.where(2 * place) for place in places)
