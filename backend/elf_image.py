@@ -187,7 +187,9 @@ def _sizes(elf: Any) -> dict[Kind, int]:
 
 def _symbols(elf: Any) -> tuple[list[Symbol], frozenset[str]]:
     """Defined symbols and the names of undefined ones."""
-    kinds = [_section_kind(section) for section in elf.iter_sections()]
+    kinds: list[Kind | None] = [
+        _section_kind(section) for section in elf.iter_sections()
+    ]
     table = elf.get_section_by_name(".symtab")
     symbols: list[Symbol] = []
     undefined: set[str] = set()

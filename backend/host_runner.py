@@ -7,18 +7,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tinyml.backend.simulator import (
+from tinyml.backend.raw_run import (
     INPUTS,
     LAYERS,
     OUTPUTS,
     RawRun,
     SimulatorError,
+    read_if_there,
 )
-
-
-def read_if_there(path: Path) -> bytes:
-    """The contents of a file, nothing if it does not exist."""
-    return path.read_bytes() if path.exists() else b""
 
 
 def run_host(program: Path, inputs: bytes, timeout: float) -> RawRun:

@@ -20,15 +20,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tinyml.backend.block_profile import BlockCount, FunctionProfile, profile_blocks
+from tinyml.backend.block_profile import FunctionProfile, profile_blocks
 from tinyml.backend.cycle_model import Core
 from tinyml.backend.elf_image import Program, read_program
 from tinyml.backend.memory_use import FILLS, MemoryUse
+from tinyml.backend.raw_run import RawRun, RunOptions, SimulatorError, stack_region
 from tinyml.backend.target_machine import TargetMachine
 
 SimulatorName = Literal["unicorn", "qemu", "host"]
-
-INPUTS, OUTPUTS, LAYERS = "inputs.bin", "outputs.bin", "layers.bin"
 
 CORES: Mapping[str, Core] = {"cortex-m4": "cortex-m4", "cortex-m7": "cortex-m7"}
 
@@ -41,45 +40,11 @@ HARNESS_STATUS: Mapping[int, str] = {
 """Exit statuses of the harness itself; see harness_io.h."""
 
 
-class SimulatorError(Exception):
-    """A simulator that is missing, or a program that it cannot run."""
-
-
 class LayerRecord(NamedTuple):
     """What a layer hook recorded."""
 
-    index: int
+    layer: int
     data: bytes
-
-
-@dataclasses.dataclass(frozen=True)
-class RawRun:
-    """What one run of a simulator reports, before it is interpreted."""
-
-    exit_status: int | None
-    """None if the program did not end by itself."""
-    fault: str | None = None
-    timed_out: bool = False
-    outputs: bytes = b""
-    layers: bytes = b""
-    console: str = ""
-    blocks: tuple[BlockCount, ...] | None = None
-    """None if they were not counted."""
-    memory: MemoryUse | None = None
-    network_stack_bytes: int | None = None
-    unaligned: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class RunOptions:
-    """What a simulator is to do besides running."""
-
-    count: bool = True
-    fill: int | None = None
-    """Fill RAM with this byte and find out what was written."""
-    check_alignment: bool = False
-    timeout: float = 600.0
-    """Seconds."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,12 +149,6 @@ class RunResult:
         if symbol is None:
             raise SimulatorError(f"the program has no variable {name!r}")
         return self.memory, symbol.address, symbol.size
-
-
-def stack_region(program: Program) -> tuple[int, int]:
-    """Address and size of the memory that the linker script gives to the stack."""
-    bottom = program.symbols["harness_stack_bottom"].address
-    return bottom, program.symbols["harness_stack_top"].address - bottom
 
 
 def input_set_bytes(program: Program) -> int | None:

@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 
@@ -108,6 +109,8 @@ class Toolchain(abc.ABC):
     command: tuple[str, ...]
 
     HARNESS_SOURCES = ("main.c", "startup.c", "runtime.c", "io_semihosting.c")
+    HARNESS_FLAGS: tuple[str, ...] = ()
+    """Flags of the harness only."""
 
     @property
     @abc.abstractmethod
@@ -134,53 +137,43 @@ class Toolchain(abc.ABC):
         """
         out_dir.mkdir(parents=True, exist_ok=True)
         includes = [f"-I{path}" for path in (*include_dirs, harness_directory())]
-        names: set[str] = set()
-        objects: list[ObjectFile] = []
-        for source in sources:
-            if source.stem in names:
-                raise ToolchainError(f"two sources are called {source.stem}.c")
-            names.add(source.stem)
+        command = [*self.command, *self.compile_flags, opt, *includes]
+        command += [*_define_flags(defines), *extra_flags, "-c"]
+
+        def compile_one(source: Path) -> ObjectFile:
             path = out_dir / f"{source.stem}.o"
-            run_compiler(
-                [
-                    *self.command,
-                    *self.compile_flags,
-                    opt,
-                    *includes,
-                    *_define_flags(defines),
-                    *extra_flags,
-                    "-c",
-                    str(source),
-                    "-o",
-                    str(path),
-                ]
-            )
-            objects.append(self._read_object(path))
-        return objects
+            run_compiler([*command, str(source), "-o", str(path)])
+            return self._read_object(path)
+
+        stems = [source.stem for source in sources]
+        for stem in stems:
+            if stems.count(stem) > 1:
+                raise ToolchainError(f"two sources are called {stem}")
+        with ThreadPoolExecutor(os.cpu_count()) as workers:
+            return list(workers.map(compile_one, sources))
 
     def _read_object(self, path: Path) -> ObjectFile:
         return read_object(path, frame_bytes)
 
     def harness_objects(self) -> list[ObjectFile]:
-        """The compiled harness, from the user's cache if it is there."""
-        return [self._harness_object(name) for name in self.HARNESS_SOURCES]
+        """The compiled harness."""
+        return [self._read_object(path) for path in self.harness_paths()]
 
-    def _harness_object(self, name: str) -> ObjectFile:
-        directory = harness_directory()
-        headers = [path.read_bytes() for path in sorted(directory.glob("*.h"))]
+    def harness_paths(self) -> list[Path]:
+        """The harness's object files, in the user's cache."""
+        with ThreadPoolExecutor(os.cpu_count()) as workers:
+            return list(workers.map(self._harness_path, self.HARNESS_SOURCES))
+
+    def _harness_path(self, name: str) -> Path:
+        source = harness_directory() / name
+        headers = [path.read_bytes() for path in sorted(source.parent.glob("*.h"))]
         command = [*self.command, *self.compile_flags, "-O2", *self.HARNESS_FLAGS]
-        key = cache_key(
-            [*command, self.version, *headers, (directory / name).read_bytes()]
-        )
-        path = cached_file(
-            f"{Path(name).stem}-{self.target.name}-{key}.o",
-            lambda out: _ignore(
-                run_compiler([*command, "-c", str(directory / name), "-o", str(out)])
-            ),
-        )
-        return self._read_object(path)
+        key = cache_key([*command, self.version, *headers, source.read_bytes()])
 
-    HARNESS_FLAGS: tuple[str, ...] = ()
+        def build(out: Path) -> None:
+            run_compiler([*command, "-c", str(source), "-o", str(out)])
+
+        return cached_file(f"{source.stem}-{self.target.name}-{key}.o", build)
 
     @property
     def version(self) -> str:
@@ -203,10 +196,6 @@ class Toolchain(abc.ABC):
         Link `objects` and the harness to the program `out`. `stack_bytes` is what is
         set aside for the stack; by default 16 KiB, less if that does not fit.
         """
-
-
-def _ignore(_: object) -> None:
-    """Forget a value."""
 
 
 _OVERFLOW = re.compile(r"region [`'\"]?(\w+)[`'\"]?:? overflowed by (\d+) bytes")
@@ -247,7 +236,8 @@ class _CoreToolchain(Toolchain):
             script = Path(directory) / "link.ld"
             script.write_text(linker_script(self.target, stack_bytes))
             command = [*self.command, *self.link_flags, f"-Wl,-T,{script}"]
-            paths = [str(item.path) for item in (*objects, *self.harness_objects())]
+            paths = [str(item.path) for item in objects]
+            paths += map(str, self.harness_paths())
             try:
                 run_compiler([*command, *paths, "-o", str(out)])
             except ToolchainError as error:
@@ -362,7 +352,8 @@ class HostToolchain(Toolchain):
         stack_bytes: int | None = None,
     ) -> Path:
         out.parent.mkdir(parents=True, exist_ok=True)
-        paths = [str(item.path) for item in (*objects, *self.harness_objects())]
+        paths = [str(item.path) for item in objects]
+        paths += map(str, self.harness_paths())
         run_compiler([*self.command, *self.link_flags, *paths, "-o", str(out)])
         return out
 

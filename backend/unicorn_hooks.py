@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE, Uc, arm_const
+from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE, arm_const
 from unicorn.unicorn_py3 import unicorn as binding
 
 from tinyml.backend.block_profile import BlockCount, ProfileError
@@ -29,6 +29,17 @@ from tinyml.backend.toolchain import (
     zig_command,
 )
 from tinyml.backend.user_cache import cache_key, cached_file
+
+Engine = Any
+"""A `unicorn.Uc`, whose methods have no types."""
+
+UcError: type[Exception] = binding.UcError
+
+
+def new_engine(architecture: int, mode: int) -> Engine:
+    """A core without memory."""
+    return binding.Uc(architecture, mode)
+
 
 MAX_BLOCKS = 1 << 18
 
@@ -85,7 +96,9 @@ def native_hooks() -> ctypes.CDLL | None:
         return None
 
 
-def _add_native(engine: Any, kind: int, function: Any, data: ctypes.Structure) -> None:
+def _add_native(
+    engine: Engine, kind: int, function: Any, data: ctypes.Structure
+) -> None:
     status = binding.uclib.uc_hook_add(
         engine._uch,
         ctypes.byref(ctypes.c_size_t()),
@@ -106,7 +119,7 @@ def _code_end(program: Program) -> int:
 class NativeBlockCounter:
     """Counts blocks in C."""
 
-    def __init__(self, engine: Uc, program: Program, library: ctypes.CDLL):
+    def __init__(self, engine: Engine, program: Program, library: ctypes.CDLL):
         base = min(segment.address for segment in program.segments)
         halfwords = (_code_end(program) - base + 1) // 2
         self._blocks = np.zeros(MAX_BLOCKS, BLOCK_DTYPE)
@@ -131,13 +144,13 @@ class NativeBlockCounter:
 class PythonBlockCounter:
     """Counts blocks in Python: slow, needs no compiler."""
 
-    def __init__(self, engine: Uc):
+    def __init__(self, engine: Engine):
         self._executions: Counter[tuple[int, int]] = Counter()
         self._falls: Counter[tuple[int, int]] = Counter()
         self._previous = (0, 0)
         engine.hook_add(UC_HOOK_BLOCK, self._on_block)
 
-    def _on_block(self, engine: Any, address: int, size: int, data: Any) -> None:
+    def _on_block(self, engine: Engine, address: int, size: int, data: Any) -> None:
         key = (address, size)
         self._executions[key] += 1
         if address == sum(self._previous):
@@ -152,7 +165,7 @@ class PythonBlockCounter:
 
 
 def count_blocks(
-    engine: Uc, program: Program
+    engine: Engine, program: Program
 ) -> NativeBlockCounter | PythonBlockCounter:
     """Count the blocks that `engine` runs from now on."""
     library = native_hooks()
@@ -183,7 +196,7 @@ class AlignmentCheck:
     that a condition skips counts as carried out.
     """
 
-    def __init__(self, engine: Uc, program: Program):
+    def __init__(self, engine: Engine, program: Program):
         self._program = program
         library = native_hooks()
         if library is None:

@@ -27,16 +27,13 @@ from unicorn import (
     UC_PROT_EXEC,
     UC_PROT_READ,
     UC_PROT_WRITE,
-    Uc,
-    UcError,
     arm_const,
     unicorn_const,
 )
 
 from tinyml.backend.elf_image import Program
 from tinyml.backend.memory_use import MemoryUse
-from tinyml.backend.semihosting import Semihosting, SemihostingError
-from tinyml.backend.simulator import (
+from tinyml.backend.raw_run import (
     INPUTS,
     LAYERS,
     OUTPUTS,
@@ -45,8 +42,15 @@ from tinyml.backend.simulator import (
     SimulatorError,
     stack_region,
 )
+from tinyml.backend.semihosting import Semihosting, SemihostingError
 from tinyml.backend.target_machine import MemoryRegion, TargetMachine
-from tinyml.backend.unicorn_hooks import AlignmentCheck, count_blocks
+from tinyml.backend.unicorn_hooks import (
+    AlignmentCheck,
+    Engine,
+    UcError,
+    count_blocks,
+    new_engine,
+)
 
 MODELS = {
     "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
@@ -133,7 +137,7 @@ class UnicornMachine:
             raise SimulatorError(f"Unicorn has no model for target {target.name}")
         self.program, self.target = program, target
         self.fault: str | None = None
-        self.engine = Uc(UC_ARCH_ARM, UC_MODE_THUMB)
+        self.engine: Engine = new_engine(UC_ARCH_ARM, UC_MODE_THUMB)
         self.engine.ctl_set_cpu_model(MODELS[target.name])
         writable = UC_PROT_READ | UC_PROT_WRITE
         self._map(target.flash, UC_PROT_READ | UC_PROT_EXEC)
