@@ -173,12 +173,10 @@ class WeightedOp(LayerOp, ABC):
     def verify_tables(self) -> None:
         table = find_global(self, self.requant)
         assert table is not None
-        factors = global_array(table)
-        multipliers, shifts = factors[:, 0], factors[:, 1]
-        if (multipliers < 0).any() or (shifts < -31).any() or (shifts > 30).any():
+        shifts = global_array(table)[:, 1]
+        if (shifts < -31).any() or (shifts > 30).any():
             raise VerifyException(
-                f"@{self.requant.string_value()} has a multiplier below 0 or a shift "
-                "outside [-31, 30]"
+                f"@{self.requant.string_value()} has a shift outside [-31, 30]"
             )
 
     def verify_quantization(self) -> None:
@@ -330,7 +328,7 @@ class DepthwiseConv2DOp(ConvolutionOp):
 @irdl_op_definition
 class FullyConnectedOp(WeightedOp):
     """
-    `y[b, o] = sum_i x[b, i] * w[o, i]`; the input's dimensions are flattened to `[b, i]`.
+    `y[b, o] = sum_i x[b, i] * w[o, i]`; the input is flattened to `[b, i]`.
 
     ```mlir
     tinyml.fully_connected ins(%x : memref<1x640xi8>) outs(%y : memref<1x128xi8>)

@@ -1,0 +1,140 @@
+"""
+Builds a network's module: one function on buffers, its constants beside it.
+
+Frontends translate operators; everything that is the same for all of them is here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    BytesAttr,
+    DenseIntOrFPElementsAttr,
+    DictionaryAttr,
+    Float32Type,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    ModuleOp,
+    NameLoc,
+    NoneAttr,
+    StringAttr,
+    TensorType,
+    UnitAttr,
+    f32,
+    i8,
+    i16,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Region, SSAValue
+
+from tinyml.dialects.attributes import TensorAttr
+from tinyml.dialects.layer import LayerOp, buffer_type
+from tinyml.dialects.tinyml import UI8, AllocOp, ReshapeOp
+
+ELEMENT_TYPES: dict[str, IntegerType | Float32Type] = {
+    "int8": i8,
+    "uint8": UI8,
+    "int16": i16,
+    "int32": i32,
+    "float32": f32,
+}
+"""Elements of activations and constants, by the name of their NumPy type."""
+
+
+def c_identifier(name: str) -> str:
+    """A valid, readable C identifier for a model's or tensor's name."""
+    text = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
+    return text if text and not text[0].isdigit() else f"net_{text}".rstrip("_")
+
+
+def constant_global(name: str, array: np.ndarray) -> memref.GlobalOp:
+    """A private constant that holds the array as little-endian bytes."""
+    element = ELEMENT_TYPES[array.dtype.name]
+    packed = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    value = DenseIntOrFPElementsAttr(
+        TensorType(element, array.shape), BytesAttr(packed.tobytes())
+    )
+    return memref.GlobalOp.get(
+        StringAttr(name),
+        MemRefType(element, array.shape),
+        value,
+        constant=UnitAttr(),
+        alignment=4,
+    )
+
+
+@dataclass
+class NetworkBuilder:
+    """
+    Collects inputs, constants and layers in the order of execution; `finish` returns
+    the module `func.func @name(inputs..., outputs...)`.
+    """
+
+    name: str
+    globals: list[memref.GlobalOp] = field(default_factory=list[memref.GlobalOp])
+    block: Block = field(default_factory=Block)
+    inputs: list[TensorAttr] = field(default_factory=list[TensorAttr])
+
+    def input(
+        self, shape: Sequence[int], element: Attribute, tensor: TensorAttr
+    ) -> SSAValue:
+        """A model input: an argument of the function."""
+        value = self.block.insert_arg(MemRefType(element, shape), len(self.inputs))
+        value.name_hint = f"input_{len(self.inputs)}"
+        self.inputs.append(tensor)
+        return value
+
+    def buffer(self, shape: Sequence[int], element: Attribute) -> SSAValue:
+        """A new intermediate buffer."""
+        alloc = AllocOp(MemRefType(element, shape))
+        self.block.add_op(alloc)
+        return alloc.buffer
+
+    def constant(self, name: str, array: np.ndarray) -> str:
+        """A constant; returns its symbol."""
+        self.globals.append(constant_global(name, array))
+        return name
+
+    def layer(self, op: LayerOp, label: str, index: int | None = None) -> None:
+        """
+        Appends a layer. `label` is the name of its output in the model, `index` the
+        position of its operator in the model's file.
+        """
+        op.location = NameLoc(StringAttr(label), NoneAttr())
+        if index is not None:
+            op.attributes["tinyml.index"] = IntegerAttr(index, i64)
+        self.block.add_op(op)
+
+    def finish(self, outputs: Sequence[tuple[SSAValue, TensorAttr]]) -> ModuleOp:
+        """
+        Closes the function. Each output becomes an argument that its layer writes; a
+        tensor that is an input, or an output twice, is copied.
+        """
+        written: dict[SSAValue, SSAValue] = {}
+        for number, (value, tensor) in enumerate(outputs):
+            value = written.get(value, value)
+            argument = self.block.insert_arg(buffer_type(value), len(self.block.args))
+            argument.name_hint = f"output_{number}"
+            if isinstance(alloc := value.owner, AllocOp):
+                value.replace_all_uses_with(argument)
+                written[value] = argument
+                alloc.detach()
+                alloc.erase()
+            else:
+                self.layer(ReshapeOp(value, argument), tensor.label.data)
+        self.block.add_op(func.ReturnOp())
+        attributes = [DictionaryAttr({"tinyml.input": t}) for t in self.inputs]
+        attributes += [DictionaryAttr({"tinyml.output": t}) for _, t in outputs]
+        types = [argument.type for argument in self.block.args]
+        function = func.FuncOp(
+            self.name, (types, []), Region(self.block), arg_attrs=ArrayAttr(attributes)
+        )
+        return ModuleOp([*self.globals, function])
