@@ -15,6 +15,7 @@ from xdsl.ir import Operation, SSAValue
 
 from tinyml.dialects.layer import LayerOp, buffer_type, numpy_dtype
 from tinyml.dialects.network import network_function, network_inputs
+from tinyml.interp.memref import MemRefFunctions
 from tinyml.interp.tinyml import TinyMLFunctions
 
 LayerHook = Callable[[LayerOp, np.ndarray], None]
@@ -24,6 +25,7 @@ def make_interpreter(module: ModuleOp) -> Interpreter:
     """An interpreter for L1: layers on buffers."""
     interpreter = Interpreter(module)
     interpreter.register_implementations(TinyMLFunctions())
+    interpreter.register_implementations(MemRefFunctions())
     interpreter.register_implementations(FuncFunctions())
     return interpreter
 

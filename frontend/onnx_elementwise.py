@@ -1,0 +1,188 @@
+"""
+ONNX operators that work on one element, or one row, at a time: Add, Mul, Relu, Clip,
+Softmax.
+
+Sums and products of reals are exact until one rounding to nearest, ties to even.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from tinyml.dialects.attributes import RequantAttr, Rounding
+from tinyml.dialects.tinyml import ONE, AddOp, MulOp, SoftmaxOp
+from tinyml.frontend.onnx_context import Context, Pending, Target
+from tinyml.frontend.onnx_graph import Node
+from tinyml.frontend.onnx_values import (
+    Constant,
+    Quant,
+    View,
+    default_order,
+)
+from tinyml.frontend.quantization import quantize_multiplier, softmax_multiplier
+
+SOFTMAX_GRID = Quant(1 / 256, -128)
+"""The grid of `tinyml.softmax`."""
+
+
+def import_add(context: Context, node: Node) -> Pending:
+    node.expect_attributes()
+    for name, other in (node.inputs, node.inputs[::-1]):
+        value, added = context.value(name), context.value(other)
+        if not (isinstance(value, Pending) and isinstance(added, Constant)):
+            continue
+        biased = value.with_bias(added.real) if value.with_bias else None
+        if biased is None:
+            raise node.refuse(
+                f'"{name}" is not quantized and "{other}" is not a bias of it; '
+                "expected QuantizeLinear and DequantizeLinear before the sum"
+            )
+        return biased
+    left, right = operands(context, node)
+
+    def emit(target: Target) -> View:
+        a, b, result = aligned(context, left, right, target.label)
+        factors = sum_factors(left[1], right[1], target.quant)
+        zeros = (left[1].zero_point, right[1].zero_point, target.quant.zero_point)
+        y = context.buffer(result.sizes)
+        layer = AddOp(a, b, y, factors, zeros, target.clamp, Rounding.EVEN)
+        return result.like(context.add(layer, target.label), target.quant)
+
+    return Pending(node, left[0].shape, emit)
+
+
+def import_mul(context: Context, node: Node) -> Pending:
+    node.expect_attributes()
+    left, right = operands(context, node)
+
+    def emit(target: Target) -> View:
+        a, b, result = aligned(context, left, right, target.label)
+        factor = quantize_multiplier(
+            left[1].scale * right[1].scale / target.quant.scale
+        )
+        zeros = (left[1].zero_point, right[1].zero_point, target.quant.zero_point)
+        y = context.buffer(result.sizes)
+        layer = MulOp(a, b, y, factor, zeros, target.clamp, Rounding.EVEN)
+        return result.like(context.add(layer, target.label), target.quant)
+
+    return Pending(node, left[0].shape, emit)
+
+
+def sum_factors(
+    left: Quant, right: Quant, result: Quant
+) -> tuple[RequantAttr, RequantAttr, RequantAttr]:
+    """Factors of one shift for two summands, and the factor one for their sum."""
+    factors = [quantize_multiplier(q.scale / result.scale) for q in (left, right)]
+    shift = max(factor.shift.data for factor in factors)
+    a, b = (
+        RequantAttr(
+            round(factor.multiplier.data / 2 ** (shift - factor.shift.data)), shift
+        )
+        for factor in factors
+    )
+    return a, b, ONE
+
+
+Operand = tuple[View | Constant, Quant]
+
+
+def operands(context: Context, node: Node) -> tuple[tuple[View, Quant], Operand]:
+    """An activation and what is combined with it, of the same shape or constant."""
+    first, second = node.inputs
+    if isinstance(context.value(first), Constant):
+        first, second = second, first
+    view, quant = context.quantized(first)
+    value = context.value(second)
+    if not isinstance(value, Constant):
+        other, other_quant = context.quantized(second)
+        if other.shape != view.shape:
+            raise node.refuse(
+                f"shapes {list(view.shape)} and {list(other.shape)}: broadcasting of "
+                "activations is not supported"
+            )
+        return (view, quant), (other, other_quant)
+    if value.array.dtype.name not in ("int8", "uint8") or value.scale is None:
+        raise node.refuse(f'constant "{second}" is not int8 under DequantizeLinear')
+    if value.scale.size != 1 or value.zero_point is None:
+        raise node.refuse(f'constant "{second}" has {value.scale.size} scales, not 1')
+    try:
+        fits = np.broadcast_shapes(value.shape, view.shape) == view.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise node.refuse(
+            f"constant of shape {list(value.shape)} does not fit {list(view.shape)}"
+        )
+    lift = 128 if value.array.dtype.name == "uint8" else 0
+    zero = int(value.zero_point.ravel()[0]) - lift
+    grid = Quant(float(value.scale.ravel()[0]), zero)
+    return (view, quant), (value, grid)
+
+
+def aligned(
+    context: Context, left: tuple[View, Quant], right: Operand, label: str
+) -> tuple[SSAValue, SSAValue, View]:
+    """Two buffers with their elements in the same places, and a view of the first."""
+    a, b = left[0], right[0]
+    if isinstance(b, Constant):
+        lift = 128 if b.array.dtype.name == "uint8" else 0
+        numbers = (b.array.astype(np.int16) - lift).astype(np.int8)
+        full = np.broadcast_to(numbers, a.shape).ravel()
+        placed = full[a.positions()].reshape(a.sizes)
+        return a.buffer, context.constant_buffer("constant", placed), a
+    if (a.sizes, a.order, a.shape) == (b.sizes, b.order, b.shape):
+        return a.buffer, b.buffer, a
+    order = default_order(len(a.shape))
+    x, y = context.arranged(a, order, label), context.arranged(b, order, label)
+    return x, y, View.of(x, order, "float32", a.quant)
+
+
+def import_relu(context: Context, node: Node) -> Pending:
+    node.expect_attributes()
+    return limited(context, node, 0.0, inf)
+
+
+def import_clip(context: Context, node: Node) -> Pending:
+    node.expect_attributes()
+    low, high = (
+        float(context.constant(name).real.ravel()[0]) if name else default
+        for name, default in ((node.input(1), -inf), (node.input(2), inf))
+    )
+    return limited(context, node, low, high)
+
+
+def limited(context: Context, node: Node, low: float, high: float) -> Pending:
+    """The input within a range, a part of the layer before it if that is open."""
+    value = context.value(node.input(0))
+    if isinstance(value, Pending):
+        return value.clipped(low, high)
+    view, _ = context.quantized(node.input(0))
+    pending = Pending(node, view.shape, lambda target: context.rescaled(view, target))
+    return pending.clipped(low, high)
+
+
+def import_softmax(context: Context, node: Node) -> Pending:
+    """
+    The fixed-point softmax of `tinyml.softmax`, brought to the output's grid; unlike
+    all others this layer is not exact, but one or two steps off a softmax of reals.
+    """
+    node.expect_attributes("axis")
+    view, source = context.quantized(node.input(0))
+    rank = len(view.shape)
+    axis = node.integer("axis", -1 if context.graph.opset >= 13 else 1) % rank
+    if context.graph.opset < 13 and axis != rank - 1:
+        raise node.refuse(f"axis {axis} is not the last of {rank} dimensions")
+    order = (*(i for i in range(rank) if i != axis), axis)
+
+    def emit(target: Target) -> View:
+        x = context.arranged(view, order, node.input(0))
+        y = context.buffer(tuple(view.shape[d] for d in order))
+        factor = softmax_multiplier(1.0, source.scale)
+        buffer = context.add(SoftmaxOp(x, y, factor, Rounding.DOUBLE), target.label)
+        result = View.of(buffer, order, "float32", SOFTMAX_GRID)
+        return context.rescaled(result, target)
+
+    return Pending(node, view.shape, emit)

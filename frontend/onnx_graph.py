@@ -1,0 +1,193 @@
+"""
+Reads an ONNX model into plain records: nodes, constants, typed inputs and outputs.
+
+Nothing here knows what an operator means. Every problem with the file ends in a
+DiagnosticException of one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from xdsl.utils.exceptions import DiagnosticException
+
+Shape = tuple[int, ...]
+AttributeValue = int | float | str | tuple[int, ...] | np.ndarray | None
+
+OLDEST_OPSET = 11
+
+
+@dataclass(frozen=True)
+class Node:
+    """An operator of the graph. Absent optional inputs are empty names."""
+
+    index: int
+    op: str
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, AttributeValue]
+
+    @property
+    def output(self) -> str:
+        return self.outputs[0]
+
+    def input(self, index: int) -> str:
+        """The name of an input, empty where it is absent."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+    @property
+    def where(self) -> str:
+        return f'node {self.index} {self.op} "{self.name}"'
+
+    def refuse(self, reason: str) -> DiagnosticException:
+        """What to raise where this node cannot be imported."""
+        return DiagnosticException(f"{self.where}: {reason}")
+
+    def expect_attributes(self, *known: str) -> None:
+        """Refuses attributes that nobody would look at."""
+        for name in self.attributes:
+            if name not in known:
+                raise self.refuse(
+                    f"attribute '{name}' is not supported, only "
+                    f"{', '.join(known) or 'none'}"
+                )
+
+    def integer(self, name: str, default: int) -> int:
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int):
+            raise self.refuse(f"attribute '{name}' is not an integer")
+        return value
+
+    def number(self, name: str, default: float) -> float:
+        value = self.attributes.get(name, default)
+        if not isinstance(value, int | float):
+            raise self.refuse(f"attribute '{name}' is not a number")
+        return value
+
+    def text(self, name: str, default: str) -> str:
+        value = self.attributes.get(name, default)
+        if not isinstance(value, str):
+            raise self.refuse(f"attribute '{name}' is not a string")
+        return value
+
+    def integers(self, name: str, default: Sequence[int]) -> Shape:
+        value = self.attributes.get(name, tuple(default))
+        if not isinstance(value, tuple):
+            raise self.refuse(f"attribute '{name}' is not a list of integers")
+        return value
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """A model input or output: its name, NumPy type and shape."""
+
+    name: str
+    dtype: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An ONNX graph whose nodes are in the order of execution."""
+
+    name: str
+    opset: int
+    inputs: tuple[TensorInfo, ...]
+    outputs: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, np.ndarray]
+
+
+def read_graph(data: bytes) -> Graph:
+    """The graph in an ONNX file's bytes, accepted by ONNX's own checker."""
+    try:
+        model = onnx.load_from_string(data)
+    except DecodeError:
+        raise DiagnosticException("not an ONNX model") from None
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise DiagnosticException(
+                f'constant "{tensor.name}" is in a file of its own, expected the model '
+                "in one file (onnx.save with save_as_external_data=False)"
+            )
+    try:
+        # onnx declares a PathLike without saying of what.
+        onnx.checker.check_model(model)  # pyright: ignore[reportUnknownMemberType]
+    except onnx.checker.ValidationError as error:
+        first_line = str(error).strip().split("\n")[0]
+        raise DiagnosticException(f"invalid ONNX: {first_line}") from error
+    return graph_of(model)
+
+
+def graph_of(model: onnx.ModelProto) -> Graph:
+    """The graph of a model that the checker has accepted."""
+    opset = next(s.version for s in model.opset_import if s.domain in ("", "ai.onnx"))
+    if opset < OLDEST_OPSET:
+        raise DiagnosticException(
+            f"the model has opset {opset}, supported are {OLDEST_OPSET} and newer"
+        )
+    if len(model.functions):
+        raise DiagnosticException(
+            f"model-local function '{model.functions[0].name}' is not supported; "
+            "inline the model's functions first (onnx.inliner)"
+        )
+    graph = model.graph
+    constants = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    return Graph(
+        graph.name,
+        opset,
+        tuple(_info(v) for v in graph.input if v.name not in constants),
+        tuple(v.name for v in graph.output),
+        tuple(_nodes(graph.node)),
+        constants,
+    )
+
+
+def _nodes(protos: Sequence[onnx.NodeProto]) -> Iterator[Node]:
+    for index, proto in enumerate(protos):
+        standard = proto.domain in ("", "ai.onnx")
+        yield Node(
+            index,
+            proto.op_type if standard else f"{proto.domain}.{proto.op_type}",
+            proto.name or proto.output[0],
+            tuple(proto.input),
+            tuple(proto.output),
+            {a.name: _attribute(a) for a in proto.attribute},
+        )
+
+
+def _attribute(proto: onnx.AttributeProto) -> AttributeValue:
+    """The value of an attribute, None for a kind that no supported operator has."""
+    match proto.type:
+        case onnx.AttributeProto.INT:
+            return proto.i
+        case onnx.AttributeProto.FLOAT:
+            return proto.f
+        case onnx.AttributeProto.STRING:
+            return proto.s.decode()
+        case onnx.AttributeProto.INTS:
+            return tuple(proto.ints)
+        case onnx.AttributeProto.TENSOR:
+            return numpy_helper.to_array(proto.t)
+        case _:
+            return None
+
+
+def _info(proto: onnx.ValueInfoProto) -> TensorInfo:
+    tensor = proto.type.tensor_type
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    sizes = [d.dim_value or d.dim_param for d in tensor.shape.dim]
+    # A batch of unknown size is a batch of one; nothing else can be guessed.
+    shape = [1 if i == 0 and not isinstance(n, int) else n for i, n in enumerate(sizes)]
+    if not all(isinstance(n, int) for n in shape):
+        raise DiagnosticException(
+            f'input "{proto.name}" has the shape {sizes}; every dimension but the '
+            "first needs a size"
+        )
+    return TensorInfo(proto.name, dtype, tuple(n for n in shape if isinstance(n, int)))
