@@ -21,7 +21,7 @@ instructions; a program's estimate is the sum over its blocks, times how often e
 published table: +-25 %, good for ratios between programs and no more.
 
 - One of each a cycle: memory access, multiply, shifter or SIMD, FP, branch. Two ALU
-  instructions go together. Flags are registers: compare and branch do not pair.
+  instructions go together, and so do a compare and the branch that depends on it.
 - Latencies: load 2, multiply 2 (1 if it feeds the accumulator of the next), FP 3,
   divide 7, VDIV and VSQRT 14, the rest 1. N registers take (N + 1) / 2 cycles.
 - Taken branches are predicted and free; each time a conditional jump goes the rarer of

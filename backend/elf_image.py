@@ -292,6 +292,15 @@ def read_object(
         return ObjectFile(path, _sizes(elf), tuple(symbols), usage, undefined)
 
 
+def read_function(path: Path, name: str) -> bytes:
+    """The code of function `name` of an object file, nothing if it has none."""
+    with path.open("rb") as file:
+        elf: Any = ELFFile(file)
+        symbols, _ = _symbols(elf)
+        found = [item for item in symbols if item.name == name and item.is_function]
+        return _function_code(elf, found[0]) if found else b""
+
+
 def read_program(path: Path) -> Program:
     """Read a linked program."""
     with path.open("rb") as file:

@@ -2,8 +2,11 @@
 Run a program in QEMU, if it is installed: fast, and a second opinion on Unicorn.
 
 Files and exit go through semihosting in a directory of its own. Instructions are
-counted by a TCG plugin of ours, compiled once into the user's cache. QEMU faults on
-unaligned LDRD and LDM as a core does; it lets programs write to flash.
+counted by a TCG plugin of ours, compiled once into the user's cache.
+
+QEMU faults on unaligned LDRD and LDM as a core does. It lets programs write to flash,
+and below RAM, where its boards have a device that ignores writes: a stack overflow runs
+until the timeout. Find those with Unicorn.
 """
 
 from __future__ import annotations
@@ -92,12 +95,24 @@ def block_plugin(qemu: str) -> Path:
         raise SimulatorError(f"cannot build QEMU's plugin: {error}") from None
 
 
-def parse_counts(text: str) -> tuple[BlockCount, ...]:
+def _code_size(program: Program, address: int, instructions: int) -> int:
+    """Bytes of so many Thumb instructions."""
+    end = address
+    for _ in range(instructions):
+        halfword = program.read_loaded(end, 2)
+        if halfword is None:
+            break
+        end += 4 if halfword[1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
+    return end - address
+
+
+def parse_counts(text: str, program: Program) -> tuple[BlockCount, ...]:
     """What the plugin wrote; blocks that QEMU translated twice are put together."""
     executions: Counter[tuple[int, int]] = Counter()
     falls: Counter[tuple[int, int]] = Counter()
     for line in text.splitlines():
-        address, size, count, fell = map(int, line.split())
+        address, instructions, count, fell = map(int, line.split())
+        size = _code_size(program, address, instructions)
         executions[address, size] += count
         falls[address, size] += fell
     return tuple(
@@ -112,7 +127,8 @@ def fault_text(console: str, program: Program) -> str | None:
         return None
     pc, status = (int(value, 16) for value in match.groups())
     causes = [text for bit, text in CFSR_BITS.items() if status >> bit & 1]
-    return f"{', '.join(causes) or 'hard fault'} at {program.where(pc)}"
+    where = f"in {program.where(pc)}" if pc else "by stack overflow"
+    return f"{', '.join(causes) or 'hard fault'} {where}"
 
 
 def run_qemu(
@@ -162,5 +178,7 @@ def run_qemu(
             outputs=read_if_there(directory / OUTPUTS),
             layers=read_if_there(directory / LAYERS),
             console=console,
-            blocks=parse_counts(counts.read_text()) if counts.exists() else None,
+            blocks=(
+                parse_counts(counts.read_text(), program) if counts.exists() else None
+            ),
         )

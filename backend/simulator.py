@@ -91,7 +91,7 @@ class RunResult:
             found.append(f"exit status {self.exit_status}: {meaning}")
         if self.repeatable is False:
             found.append("the run depends on memory that it read before writing it")
-        found += [f"unaligned access at {where}" for where in self.unaligned]
+        found += [f"unaligned access in {where}" for where in self.unaligned]
         return tuple(found)
 
     @property

@@ -41,7 +41,15 @@ Defines = Mapping[str, str | int | None]
 
 
 class ToolchainError(Exception):
-    """No such toolchain, C that does not compile, or a program that does not fit."""
+    """
+    No such toolchain, C that does not compile, or a program that does not fit.
+
+    `output` is all that the compiler printed.
+    """
+
+    def __init__(self, message: str, output: str = ""):
+        super().__init__(message)
+        self.output = output
 
 
 def harness_directory() -> Path:
@@ -81,13 +89,15 @@ def run_compiler(command: Sequence[str], directory: Path | None = None) -> str:
         raise ToolchainError(f"cannot run {command[0]}: {error.strerror}") from None
     output = done.stdout + done.stderr
     if done.returncode != 0:
-        raise ToolchainError(_first_error(output, Path(command[0]).name))
+        raise ToolchainError(_first_error(output, Path(command[0]).name), output)
     return output
 
 
 def _first_error(output: str, program: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for line in lines:
+        if line.startswith("collect2:"):
+            continue
         if "error:" in line or "undefined reference" in line:
             return line
     return lines[0] if lines else f"{program} failed and printed nothing"
@@ -241,10 +251,14 @@ class _CoreToolchain(Toolchain):
             try:
                 run_compiler([*command, *paths, "-o", str(out)])
             except ToolchainError as error:
-                match = _OVERFLOW.search(str(error))
-                if match is None:
+                found = _OVERFLOW.findall(error.output)
+                if not found:
                     raise
-                return match.group(1), int(match.group(2))
+                # lld has a line for each section that is over the end.
+                return max(
+                    ((region, int(missing)) for region, missing in found),
+                    key=lambda item: item[1],
+                )
         return None
 
 

@@ -174,7 +174,7 @@ class UnicornMachine:
         is_call = number == BKPT_INTERRUPT and self._read(pc, 2) == BKPT_SEMIHOSTING
         if not is_call:
             what = INTERRUPTS.get(number, f"exception {number}")
-            self._stop(f"{what} at {self.program.where(pc)}")
+            self._stop(f"{what} in {self.program.where(pc)}")
             return
         try:
             result = self.semihosting.call(
@@ -182,7 +182,7 @@ class UnicornMachine:
                 self.read_register(arm_const.UC_ARM_REG_R1),
             )
         except (SemihostingError, UcError) as error:
-            self._stop(f"semihosting failed at {self.program.where(pc)}: {error}")
+            self._stop(f"semihosting failed in {self.program.where(pc)}: {error}")
             return
         if self.semihosting.exit_status is not None:
             self.engine.emu_stop()
@@ -198,14 +198,10 @@ class UnicornMachine:
         self, engine: Any, kind: int, address: int, size: int, value: int, data: Any
     ) -> bool:
         what = ACCESSES.get(kind, f"access {kind}")
-        where = self.program.where(self.pc)
-        note = ""
         bottom, _ = stack_region(self.program)
         if bottom - (64 << 10) <= address < bottom:
-            note = ": stack overflow"
-        self.fault = self.fault or (
-            f"{what} of {size} bytes at {address:#010x} by {where}{note}"
-        )
+            what = f"stack overflow: {what}"
+        self.fault = self.fault or f"{what} of {size} bytes at {address:#010x}"
         return False
 
     def run(self, timeout: float) -> bool:
@@ -220,7 +216,10 @@ class UnicornMachine:
             # Nothing is at the address that would end it: the program exits by itself.
             self.engine.emu_start(entry | 1, 0xFFFF_FFFE, timeout=int(timeout * 1e6))
         except UcError as error:
-            self.fault = self.fault or f"{error} at {self.program.where(self.pc)}"
+            # Only now is the PC that of the instruction.
+            illegal = getattr(error, "errno", 0) == unicorn_const.UC_ERR_INSN_INVALID
+            what = "undefined instruction" if illegal else str(error)
+            self.fault = f"{self.fault or what} in {self.program.where(self.pc)}"
         if self.semihosting.exit_status is None and self.fault is None:
             self.fault = (
                 f"timed out after {timeout:g} s in {self.program.where(self.pc)}"

@@ -5,7 +5,8 @@
 #include "semihosting.h"
 
 extern uint32_t harness_data_load, harness_data_start, harness_data_end;
-extern uint32_t harness_bss_start, harness_bss_end, harness_stack_top;
+extern uint32_t harness_bss_start, harness_bss_end;
+extern uint32_t harness_stack_bottom, harness_stack_top;
 
 int main(void);
 void reset(void);
@@ -13,11 +14,12 @@ void harness_fault(void);
 void harness_report_fault(const uint32_t *frame);
 
 /* Prints "harness fault: pc=XXXXXXXX cfsr=XXXXXXXX" and exits. `frame` is what the core
- * stacked: r0-r3, r12, lr, pc, xpsr. */
+ * stacked: r0-r3, r12, lr, pc, xpsr. After a stack overflow it did not; then pc is 0. */
 void harness_report_fault(const uint32_t *frame) {
   static char text[] = "harness fault: pc=00000000 cfsr=00000000\n";
   enum { PC_COLUMN = 18, CFSR_COLUMN = 32, FRAME_PC = 6 };
-  const uint32_t values[2] = {frame[FRAME_PC], *(volatile uint32_t *)0xE000ED28};
+  const uint32_t values[2] = {frame < &harness_stack_bottom ? 0 : frame[FRAME_PC],
+                              *(volatile uint32_t *)0xE000ED28};
   static const uint32_t columns[2] = {PC_COLUMN, CFSR_COLUMN};
   for (int i = 0; i < 2; ++i)
     for (uint32_t digit = 0; digit < 8; ++digit)
