@@ -62,7 +62,7 @@ class RequantAttr(ParametrizedAttribute):
     """
     A real factor as `multiplier * 2^(shift - 31)`, `#tinyml.requant<1717986918, -8>`.
 
-    `multiplier` is in [-2^31, 2^31), `shift` in [-31, 30], left if positive
+    `multiplier` is in (-2^31, 2^31), `shift` in [-31, 30], left if positive
     (`QuantizeMultiplier` of TFLite; a mean divides the multiplier by its count).
     """
 
@@ -79,8 +79,10 @@ class RequantAttr(ParametrizedAttribute):
 
     def verify(self) -> None:
         multiplier, shift = self.multiplier.data, self.shift.data
-        if not -(1 << 31) <= multiplier < 1 << 31:
-            raise VerifyException(f"requant multiplier {multiplier} has over 32 bits")
+        if not abs(multiplier) < 1 << 31:
+            raise VerifyException(
+                f"requant multiplier {multiplier} is not in (-2^31, 2^31)"
+            )
         if not -31 <= shift <= 30:
             raise VerifyException(f"requant shift {shift} is not in [-31, 30]")
 

@@ -12,8 +12,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import prod
 
-import numpy as np
-from xdsl.dialects import memref
 from xdsl.dialects.builtin import (
     I64,
     DenseArrayBase,
@@ -22,7 +20,6 @@ from xdsl.dialects.builtin import (
     IntegerType,
     MemRefType,
     NoneAttr,
-    Signedness,
     SymbolRefAttr,
     i64,
 )
@@ -48,6 +45,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
 from tinyml.dialects.access import AxisAccess
+from tinyml.dialects.constants import find_global, is_unsigned
 
 Shape = tuple[int, ...]
 
@@ -69,13 +67,6 @@ def buffer_bytes(type: MemRefType) -> int:
     return prod(type.get_shape()) * type.element_type.size
 
 
-def is_unsigned(type: Attribute) -> bool:
-    """Whether integers of this type count from 0."""
-    return isinstance(type, IntegerType) and (
-        type.signedness.data is Signedness.UNSIGNED
-    )
-
-
 def integer_range(type: Attribute) -> tuple[int, int]:
     """Smallest and largest value of an integer type; signless counts as signed."""
     assert isinstance(type, IntegerType)
@@ -88,36 +79,6 @@ def integers(attr: Attribute) -> tuple[int, ...]:
     """The numbers of an `array<i64: ...>`."""
     assert isa(attr, DenseArrayBase[I64])
     return tuple(attr.get_values())
-
-
-def find_global(user: Operation, symbol: SymbolRefAttr) -> memref.GlobalOp | None:
-    """The global that `symbol` names where `user` stands, if there is one."""
-    table: Operation | None = user
-    while table is not None and not table.has_trait(SymbolTable):
-        table = table.parent_op()
-    if table is None:
-        return None
-    found = SymbolTable.lookup_symbol(table, symbol)
-    return found if isinstance(found, memref.GlobalOp) else None
-
-
-def global_array(op: memref.GlobalOp) -> np.ndarray:
-    """The content of a constant global of i8, i16, i32 or f32, without copying."""
-    assert isinstance(op.initial_value, DenseIntOrFPElementsAttr)
-    raw = np.frombuffer(op.initial_value.data.data, numpy_dtype(op.type.element_type))
-    count = prod(op.type.get_shape())
-    # A splat holds its one element only.
-    full = raw if raw.size == count else np.broadcast_to(raw, (count,))
-    return full.reshape(op.type.get_shape())
-
-
-def numpy_dtype(type: Attribute) -> np.dtype[np.generic]:
-    """The NumPy type of the elements of a buffer."""
-    if isinstance(type, IntegerType):
-        letter = "u" if is_unsigned(type) else "i"
-        return np.dtype(f"{letter}{type.width.data // 8}")
-    assert isinstance(type, FixedBitwidthType)
-    return np.dtype(f"f{type.size}")
 
 
 class LayerMemoryEffect(MemoryEffect):
@@ -140,7 +101,7 @@ class LayerSymbolUses(SymbolUserOpInterface):
             table = table.parent_op()
         if table is None:
             return
-        for symbol, expected in op.symbols():
+        for symbol, expected in op.constants().values():
             name = symbol.string_value()
             found = find_global(op, symbol)
             if found is None:
@@ -176,9 +137,14 @@ class LayerOp(IRDLOperation, ABC):
         """Multiply-accumulates, as convolutions and fully connected layers count."""
         return 0
 
-    def symbols(self) -> Sequence[tuple[SymbolRefAttr, MemRefType]]:
-        """The globals that the layer reads, and the type that each has to have."""
-        return ()
+    def constants(self) -> dict[str, tuple[SymbolRefAttr, MemRefType]]:
+        """The globals that the layer reads by name, and the type each has to have."""
+        return {}
+
+    @property
+    def operand_names(self) -> tuple[str, ...]:
+        """The names of the operands, as the op's definition has them."""
+        return tuple(name for name, _ in self.get_irdl_definition().operands)
 
     def verify_tables(self) -> None:
         """Checks the content of those globals where compiling depends on it."""

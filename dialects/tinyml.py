@@ -25,7 +25,6 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     IntegerType,
     MemRefType,
-    Signedness,
     SymbolRefAttr,
     f32,
     i8,
@@ -53,14 +52,13 @@ from tinyml.dialects.attributes import (
     TensorAttr,
     WindowAttr,
 )
+from tinyml.dialects.constants import UI8, find_global, global_array
 from tinyml.dialects.layer import (
     Integers,
     LayerMemoryEffect,
     LayerOp,
     LayerSymbolUses,
     buffer_type,
-    find_global,
-    global_array,
     integers,
     shape,
     verify_clamp,
@@ -69,8 +67,6 @@ from tinyml.dialects.layer import (
     verify_same_shape,
     verify_zero_points,
 )
-
-UI8 = IntegerType(8, Signedness.UNSIGNED)
 
 _INS = "`ins` `(` $input `:` type($input) `)` `outs` `(` $output `:` type($output) `)`"
 _INS_2 = (
@@ -157,14 +153,15 @@ class WeightedOp(LayerOp, ABC):
     def output_channels(self) -> int:
         return shape(self.output)[-1]
 
-    def symbols(self) -> Sequence[tuple[SymbolRefAttr, MemRefType]]:
+    def constants(self) -> dict[str, tuple[SymbolRefAttr, MemRefType]]:
         channels = self.output_channels
-        needed: list[tuple[SymbolRefAttr, MemRefType]] = [
-            (self.weights, MemRefType(i8, self.weights_shape))
-        ]
+        found: dict[str, tuple[SymbolRefAttr, MemRefType]] = {
+            "weights": (self.weights, MemRefType(i8, self.weights_shape))
+        }
         if self.bias is not None:
-            needed.append((self.bias, MemRefType(i32, [channels])))
-        return [*needed, (self.requant, MemRefType(i32, [channels, 2]))]
+            found["bias"] = (self.bias, MemRefType(i32, [channels]))
+        found["requant"] = (self.requant, MemRefType(i32, [channels, 2]))
+        return found
 
     def macs(self) -> int:
         per_output = prod(self.weights_shape) // self.output_channels
@@ -173,10 +170,16 @@ class WeightedOp(LayerOp, ABC):
     def verify_tables(self) -> None:
         table = find_global(self, self.requant)
         assert table is not None
-        shifts = global_array(table)[:, 1]
-        if (shifts < -31).any() or (shifts > 30).any():
+        factors = global_array(table)
+        multipliers, shifts = factors[:, 0], factors[:, 1]
+        if (
+            (multipliers == -(1 << 31)).any()
+            or (shifts < -31).any()
+            or (shifts > 30).any()
+        ):
             raise VerifyException(
-                f"@{self.requant.string_value()} has a shift outside [-31, 30]"
+                f"@{self.requant.string_value()} has a multiplier of -2^31 or a shift "
+                "outside [-31, 30]"
             )
 
     def verify_quantization(self) -> None:

@@ -14,61 +14,27 @@ import numpy as np
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
     ArrayAttr,
-    BytesAttr,
-    DenseIntOrFPElementsAttr,
     DictionaryAttr,
-    Float32Type,
     IntegerAttr,
-    IntegerType,
     MemRefType,
     ModuleOp,
     NameLoc,
     NoneAttr,
     StringAttr,
-    TensorType,
-    UnitAttr,
-    f32,
-    i8,
-    i16,
-    i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
 
 from tinyml.dialects.attributes import TensorAttr
+from tinyml.dialects.constants import constant_global
 from tinyml.dialects.layer import LayerOp, buffer_type
-from tinyml.dialects.tinyml import UI8, AllocOp, ReshapeOp
-
-ELEMENT_TYPES: dict[str, IntegerType | Float32Type] = {
-    "int8": i8,
-    "uint8": UI8,
-    "int16": i16,
-    "int32": i32,
-    "float32": f32,
-}
-"""Elements of activations and constants, by the name of their NumPy type."""
+from tinyml.dialects.tinyml import AllocOp, ReshapeOp
 
 
 def c_identifier(name: str) -> str:
     """A valid, readable C identifier for a model's or tensor's name."""
     text = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower()
     return text if text and not text[0].isdigit() else f"net_{text}".rstrip("_")
-
-
-def constant_global(name: str, array: np.ndarray) -> memref.GlobalOp:
-    """A private constant that holds the array as little-endian bytes."""
-    element = ELEMENT_TYPES[array.dtype.name]
-    packed = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    value = DenseIntOrFPElementsAttr(
-        TensorType(element, array.shape), BytesAttr(packed.tobytes())
-    )
-    return memref.GlobalOp.get(
-        StringAttr(name),
-        MemRefType(element, array.shape),
-        value,
-        constant=UnitAttr(),
-        alignment=4,
-    )
 
 
 @dataclass

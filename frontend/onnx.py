@@ -27,7 +27,7 @@ from tinyml.frontend import onnx_elementwise as elementwise
 from tinyml.frontend import onnx_moves as moves
 from tinyml.frontend import onnx_pools as pools
 from tinyml.frontend import onnx_weighted as weighted
-from tinyml.frontend.builder import ELEMENT_TYPES
+from tinyml.dialects.constants import ELEMENT_TYPES
 from tinyml.frontend.onnx_context import Context, Pending, Target, Value
 from tinyml.frontend.onnx_graph import Graph, Node, TensorInfo, read_graph
 from tinyml.frontend.onnx_values import Constant, Quant, View

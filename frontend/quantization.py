@@ -26,8 +26,8 @@ def quantize_multiplier(real: float) -> RequantAttr:
         raise DiagnosticException(f"scale ratio {real} is not a finite number")
     fraction, shift = math.frexp(real)
     multiplier = round_half_away(fraction * (1 << 31))
-    if multiplier == 1 << 31:
-        multiplier, shift = 1 << 30, shift + 1
+    if abs(multiplier) == 1 << 31:
+        multiplier, shift = multiplier // 2, shift + 1
     if shift < -31:
         multiplier, shift = 0, 0
     if shift > 30:

@@ -21,6 +21,7 @@ from xdsl.ir import Attribute, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.attributes import Rounding, TensorAttr, WindowAttr
+from tinyml.dialects.constants import ELEMENT_TYPES
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.tinyml import (
     AddOp,
@@ -39,7 +40,7 @@ from tinyml.dialects.tinyml import (
     SoftmaxOp,
     TransposeOp,
 )
-from tinyml.frontend.builder import ELEMENT_TYPES, NetworkBuilder
+from tinyml.frontend.builder import NetworkBuilder
 from tinyml.frontend.quantization import (
     add_multipliers,
     mean_multiplier,
@@ -205,7 +206,7 @@ class ModelFile:
             if quantization.ZeroPointLength():
                 zero_points = quantization.ZeroPointAsNumpy().copy()
         buffer: Any = self.model.Buffers(raw.Buffer())
-        constant = buffer is not None and buffer.DataLength()
+        constant = bool(buffer) and buffer.DataLength()
         return Tensor(
             index,
             name,

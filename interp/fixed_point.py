@@ -1,5 +1,5 @@
 """
-Fixed-point arithmetic on NumPy arrays: the rounding contracts, and gemmlowp's functions.
+Fixed-point arithmetic on NumPy arrays: the rounding contracts, gemmlowp's functions.
 
 Everything is exact on integers: accumulators are int32 values held in int64 arrays,
 wrapping where 32-bit hardware wraps. Source: gemmlowp `fixedpoint/fixedpoint.h` and
@@ -8,28 +8,30 @@ wrapping where 32-bit hardware wraps. Source: gemmlowp `fixedpoint/fixedpoint.h`
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tinyml.dialects.attributes import Rounding
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
-Ints = np.ndarray
+Ints = np.ndarray | np.integer[Any] | int
 """An int64 array, or what broadcasts with one."""
 
 
-def wrap32(x: Ints) -> Ints:
+def wrap32(x: Ints) -> np.ndarray:
     """The int32 with the same low 32 bits."""
     return np.asarray(x, np.int64).astype(np.int32).astype(np.int64)
 
 
-def srdhm(a: Ints, b: Ints) -> Ints:
+def srdhm(a: Ints, b: Ints) -> np.ndarray:
     """Saturating rounding doubling high multiply: `round(a * b / 2^31)`, ties up."""
     high = (np.asarray(a, np.int64) * b + (1 << 30)) >> 31
     return np.minimum(high, INT32_MAX)
 
 
-def rdbpot(x: Ints, exponent: Ints) -> Ints:
+def rdbpot(x: Ints, exponent: Ints) -> np.ndarray:
     """Rounding divide by a power of two, ties away from zero; exponent in [0, 31]."""
     x, exponent = np.asarray(x, np.int64), np.asarray(exponent, np.int64)
     mask = (np.int64(1) << exponent) - 1
@@ -37,14 +39,16 @@ def rdbpot(x: Ints, exponent: Ints) -> Ints:
     return (x >> exponent) + ((x & mask) > threshold)
 
 
-def shift_right_even(x: Ints, shift: Ints) -> Ints:
+def shift_right_even(x: Ints, shift: Ints) -> np.ndarray:
     """`x / 2^shift` rounded to nearest, ties to even; shift in [1, 62]."""
     x, shift = np.asarray(x, np.int64), np.asarray(shift, np.int64)
     odd = (x >> shift) & 1
     return (x + (np.int64(1) << (shift - 1)) - 1 + odd) >> shift
 
 
-def requantize(acc: Ints, multiplier: Ints, shift: Ints, rounding: Rounding) -> Ints:
+def requantize(
+    acc: Ints, multiplier: Ints, shift: Ints, rounding: Rounding
+) -> np.ndarray:
     """
     `acc * multiplier * 2^(shift - 31)` under a rounding contract. `acc` is an int32,
     `shift` in [-31, 30], left if positive. All arguments broadcast.
@@ -63,30 +67,30 @@ def requantize(acc: Ints, multiplier: Ints, shift: Ints, rounding: Rounding) -> 
             raise ValueError("rounding away is not defined for accumulators")
 
 
-def divide_half_away(total: Ints, count: Ints) -> Ints:
+def divide_half_away(total: Ints, count: Ints) -> np.ndarray:
     """`total / count` rounded to nearest, ties away from zero; count >= 1."""
     magnitude = (np.abs(total) + count // 2) // count
     return np.sign(total) * magnitude
 
 
-def _multiply_by_pot(x: Ints, exponent: int) -> Ints:
+def _multiply_by_pot(x: Ints, exponent: int) -> np.ndarray:
     """`x * 2^exponent` with saturation (`SaturatingRoundingMultiplyByPOT`)."""
     return np.clip(np.asarray(x, np.int64) << exponent, INT32_MIN, INT32_MAX)
 
 
-def _exp_on_interval(a: Ints) -> Ints:
+def _exp_on_interval(a: Ints) -> np.ndarray:
     """exp(a) for a in [-1/4, 0) in Q0.31, as Q0.31."""
     constant_term, one_third = 1895147668, 715827883
     x = a + (1 << 28)
     x2 = srdhm(x, x)
     x3 = srdhm(x2, x)
     x4 = srdhm(x2, x2)
-    x4_over_4 = rdbpot(x4, np.int64(2))
-    sum_over_2 = rdbpot(srdhm(x4_over_4 + x3, np.int64(one_third)) + x2, np.int64(1))
-    return constant_term + srdhm(np.int64(constant_term), x + sum_over_2)
+    x4_over_4 = rdbpot(x4, 2)
+    sum_over_2 = rdbpot(srdhm(x4_over_4 + x3, one_third) + x2, 1)
+    return constant_term + srdhm(constant_term, x + sum_over_2)
 
 
-def exp_on_negative_values(a: Ints) -> Ints:
+def exp_on_negative_values(a: Ints) -> np.ndarray:
     """exp(a) for a <= 0 in Q5.26, as Q0.31 (`exp_on_negative_values`)."""
     a = np.asarray(a, np.int64)
     quarter = 1 << 24
@@ -102,8 +106,8 @@ def exp_on_negative_values(a: Ints) -> Ints:
         (3, 720401),
         (4, 242),
     ):
-        bit = np.int64(1) << (26 + exponent)
-        result = np.where(steps & bit, srdhm(result, np.int64(factor)), result)
+        bit = 1 << (26 + exponent)
+        result = np.where(steps & bit, srdhm(result, factor), result)
     return np.where(a == 0, INT32_MAX, result)
 
 
@@ -114,15 +118,13 @@ def softmax_exp_table(multiplier: int, shift: int) -> np.ndarray:
     """
     differences = -np.arange(256, dtype=np.int64)
     least = -(((1 << 5) - 1) * (1 << 26) // (1 << shift))
-    scaled = srdhm(
-        wrap32(np.maximum(differences, least) << shift), np.int64(multiplier)
-    )
+    scaled = srdhm(wrap32(np.maximum(differences, least) << shift), multiplier)
     return np.where(differences >= least, exp_on_negative_values(scaled), 0).astype(
         np.int32
     )
 
 
-def reciprocal_of_sum(total: Ints) -> tuple[Ints, Ints]:
+def reciprocal_of_sum(total: Ints) -> tuple[np.ndarray, np.ndarray]:
     """
     `(scale, bits)` with `1 / total = scale * 2^-bits` for a sum in Q12.19, `scale` in
     Q0.31 (`GetReciprocal`, `one_over_one_plus_x_for_x_in_0_1`: three Newton steps).
@@ -131,7 +133,7 @@ def reciprocal_of_sum(total: Ints) -> tuple[Ints, Ints]:
     headroom = 31 - np.floor(np.log2(total.astype(np.float64))).astype(np.int64)
     shifted = wrap32((total << headroom) - (1 << 31))
     half_denominator = (shifted + INT32_MAX + 1) >> 1
-    x = 1515870810 + srdhm(half_denominator, np.int64(-1010580540))
+    x = 1515870810 + srdhm(half_denominator, -1010580540)
     for _ in range(3):
         one_minus = (1 << 29) - srdhm(half_denominator, x)
         x = x + _multiply_by_pot(srdhm(x, one_minus), 2)

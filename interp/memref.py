@@ -11,7 +11,7 @@ from xdsl.interpreter import (
     register_impls,
 )
 
-from tinyml.dialects.layer import find_global, global_array
+from tinyml.dialects.constants import find_global, global_array
 
 
 @register_impls

@@ -13,7 +13,8 @@ from xdsl.interpreter import Interpreter
 from xdsl.interpreters.func import FuncFunctions
 from xdsl.ir import Operation, SSAValue
 
-from tinyml.dialects.layer import LayerOp, buffer_type, numpy_dtype
+from tinyml.dialects.constants import numpy_dtype
+from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import network_function, network_inputs
 from tinyml.interp.memref import MemRefFunctions
 from tinyml.interp.tinyml import TinyMLFunctions

@@ -1,9 +1,9 @@
 """
 NumPy reference semantics of the `tinyml` dialect for the xDSL interpreter.
 
-Integer-exact and vectorised: a whole network runs in seconds. A buffer is a NumPy array;
-a layer overwrites the array of its output. Sums of products run as float64 matrix
-products, which are exact below 2^53.
+Integer-exact and vectorised: a whole network runs in seconds. A buffer is a NumPy
+array; a layer overwrites the array of its output. Sums of products run as float64
+matrix products, which are exact below 2^53.
 """
 
 from __future__ import annotations
@@ -21,13 +21,11 @@ from xdsl.interpreter import (
 
 from tinyml.dialects import tinyml
 from tinyml.dialects.attributes import Rounding
+from tinyml.dialects.constants import find_global, global_array, numpy_dtype
 from tinyml.dialects.layer import (
     buffer_type,
-    find_global,
-    global_array,
     integer_range,
     integers,
-    numpy_dtype,
 )
 from tinyml.interp.fixed_point import (
     divide_half_away,
@@ -197,7 +195,7 @@ class TinyMLFunctions(InterpreterFunctions):
             terms = terms + requantize(right << 20, n, t, Rounding.DOUBLE)
             total = requantize(terms, k, u, Rounding.DOUBLE)
         elif op.rounding.data is Rounding.EVEN:
-            total = shift_right_even(left * m + right * n, np.int64(31 - s))
+            total = shift_right_even(left * m + right * n, 31 - s)
         else:
             total = (left * m + right * n + (1 << (30 - s))) >> (31 - s)
         saturate(y, total + y_zero, *integers(op.clamp))
@@ -264,7 +262,7 @@ class TinyMLFunctions(InterpreterFunctions):
         table = softmax_exp_table(op.requant.multiplier.data, op.requant.shift.data)
         below = x.max(axis=-1, keepdims=True).astype(np.int64) - x
         exps = table[below].astype(np.int64)
-        total = rdbpot(exps, np.int64(12)).sum(axis=-1, keepdims=True)
+        total = rdbpot(exps, 12).sum(axis=-1, keepdims=True)
         scale, bits = reciprocal_of_sum(total)
         saturate(y, rdbpot(srdhm(scale, exps), bits + 23) - 128, -128, 127)
         return ()

@@ -1,0 +1,191 @@
+"""
+Turns each layer into a call of a kernel function that holds its loops.
+
+Expects a network of `tinyml` layers. Guarantees that only `func`, `scf`, `memref` and
+`arith` ops compute afterwards (buffers stay `tinyml.alloc` until
+`tinyml-lower-arena`), that integers are signless, and that each call carries the
+layer's discardable attributes and location, with `tinyml.op` and `tinyml.macs` added.
+
+A kernel takes the layer's inputs, its constants and its output as arguments, in that
+order, and holds nothing of the network but the layer's own numbers.
+
+Before:
+
+    tinyml.reshape ins(%x : memref<1x4xi8>) outs(%y : memref<4xi8>)
+
+After:
+
+    func.func private @layer_00_reshape(%input: memref<1x4xi8>, %output: memref<4xi8>)
+    ...
+    func.call @layer_00_reshape(%x, %y) {tinyml.op = "tinyml.reshape", ...}
+
+Not handled: layers inside of regions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import (
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    ModuleOp,
+    StringAttr,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from tinyml.dialects.constants import constant_global
+from tinyml.dialects.layer import LayerOp
+from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.tinyml import (
+    AddOp,
+    AvgPool2DOp,
+    Conv2DOp,
+    DepthwiseConv2DOp,
+    DequantizeOp,
+    FullyConnectedOp,
+    MaxPool2DOp,
+    MeanOp,
+    MulOp,
+    PadOp,
+    QuantizeOp,
+    RequantizeOp,
+    ReshapeOp,
+    SoftmaxOp,
+    TransposeOp,
+)
+from tinyml.interp.fixed_point import softmax_exp_table
+from tinyml.passes.loops.elementwise import (
+    lower_add,
+    lower_dequantize,
+    lower_mul,
+    lower_quantize,
+    lower_requantize,
+)
+from tinyml.passes.loops.kernel import Kernel
+from tinyml.passes.loops.moving import lower_pad, lower_reshape, lower_transpose
+from tinyml.passes.loops.pooling import lower_avg_pool2d, lower_max_pool2d, lower_mean
+from tinyml.passes.loops.softmax import lower_softmax
+from tinyml.passes.loops.weighted import (
+    lower_conv2d,
+    lower_depthwise_conv2d,
+    lower_fully_connected,
+)
+
+LOWERINGS: dict[type[LayerOp], Callable[[Kernel, Any, dict[str, SSAValue]], None]] = {
+    AddOp: lower_add,
+    AvgPool2DOp: lower_avg_pool2d,
+    Conv2DOp: lower_conv2d,
+    DepthwiseConv2DOp: lower_depthwise_conv2d,
+    DequantizeOp: lower_dequantize,
+    FullyConnectedOp: lower_fully_connected,
+    MaxPool2DOp: lower_max_pool2d,
+    MeanOp: lower_mean,
+    MulOp: lower_mul,
+    PadOp: lower_pad,
+    QuantizeOp: lower_quantize,
+    RequantizeOp: lower_requantize,
+    ReshapeOp: lower_reshape,
+    SoftmaxOp: lower_softmax,
+    TransposeOp: lower_transpose,
+}
+"""The loops of each layer."""
+
+
+def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
+    """Tables that a kernel reads and the layer implies."""
+    if isinstance(op, SoftmaxOp):
+        requant = op.requant
+        table = softmax_exp_table(requant.multiplier.data, requant.shift.data)
+        return {"exp": table}
+    return {}
+
+
+def signless(type: Attribute) -> Attribute:
+    """The type with signless integers, as `arith` needs them."""
+    match type:
+        case IntegerType(width=width):
+            return IntegerType(width.data)
+        case MemRefType(element_type=element):
+            return MemRefType(signless(element), type.get_shape(), type.layout)
+        case _:
+            return type
+
+
+@dataclass
+class Outliner:
+    """Moves the layers of one module into kernel functions."""
+
+    module: ModuleOp
+    network: func.FuncOp
+
+    def outline(self, number: int, op: LayerOp) -> None:
+        """Replaces one layer by a call of its kernel."""
+        name = f"layer_{number:02}_{op.name.removeprefix('tinyml.')}"
+        constants: dict[str, memref.GetGlobalOp] = {
+            key: memref.GetGlobalOp(symbol, type)
+            for key, (symbol, type) in op.constants().items()
+        }
+        for key, array in lookup_tables(op).items():
+            table = constant_global(f"{name}_{key}", array)
+            Rewriter.insert_op(table, InsertPoint.before(self.network))
+            constants[key] = memref.GetGlobalOp(table.sym_name.data, table.type)
+        *inputs, output = op.operands
+        *input_names, output_name = op.operand_names
+        values = [*inputs, *(c.memref for c in constants.values()), output]
+        names = [*input_names, *constants, output_name]
+        self.build_kernel(name, op, names, values)
+        call = func.CallOp(name, values, [])
+        call.location = op.location
+        call.attributes |= op.attributes
+        call.attributes["tinyml.op"] = StringAttr(op.name)
+        call.attributes["tinyml.macs"] = IntegerAttr(op.macs(), i64)
+        Rewriter.replace_op(op, [*constants.values(), call], [])
+
+    def build_kernel(
+        self, name: str, op: LayerOp, names: list[str], values: list[SSAValue]
+    ) -> None:
+        block = Block(arg_types=[signless(value.type) for value in values])
+        for argument, hint in zip(block.args, names, strict=True):
+            argument.name_hint = hint
+        kernel = Kernel(block)
+        operands = dict(zip(names, block.args, strict=True))
+        LOWERINGS[type(op)](kernel, op, {**operands})
+        kernel.builder.insert(func.ReturnOp())
+        types = [argument.type for argument in block.args]
+        function = func.FuncOp(name, (types, []), Region(block), visibility="private")
+        function.location = op.location
+        Rewriter.insert_op(function, InsertPoint.before(self.network))
+
+
+def make_signless(function: func.FuncOp) -> None:
+    """Gives every buffer of the network's body signless elements."""
+    values = [*function.body.block.args]
+    values += [result for op in function.body.block.ops for result in op.results]
+    for value in values:
+        if signless(value.type) != value.type:
+            Rewriter.replace_value_with_new_type(value, signless(value.type))
+    function.update_function_type()
+
+
+@dataclass(frozen=True)
+class ConvertLayersToLoopsPass(ModulePass):
+    """Turns each layer into a call of a kernel function that holds its loops."""
+
+    name = "tinyml-convert-layers-to-loops"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        network = network_function(op)
+        outliner = Outliner(op, network)
+        for number, layer in enumerate(layers(network)):
+            outliner.outline(number, layer)
+        make_signless(network)

@@ -1,0 +1,1 @@
+"""How each layer becomes a loop nest: one function per layer, on a `Kernel`."""

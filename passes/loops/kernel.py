@@ -1,0 +1,321 @@
+"""
+A kernel function under construction, with the few idioms that loop nests are made of.
+
+Methods insert one op each, at the place where building has arrived. Constants are kept
+once per kernel, at its head. `loop` takes the body as a Python function from the
+induction variable and the carried values to the next carried values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import prod
+
+from xdsl.builder import Builder
+from xdsl.dialects import arith, memref, scf
+from xdsl.dialects.builtin import (
+    FloatAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    f32,
+    i32,
+    i64,
+)
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.rewriter import InsertPoint
+
+from tinyml.dialects.access import AxisAccess
+from tinyml.dialects.layer import buffer_type
+
+NSW = arith.IntegerOverflowAttr([arith.IntegerOverflowFlag.NSW])
+WRAP = arith.IntegerOverflowAttr("none")
+
+Carried = tuple[SSAValue, ...]
+
+
+class Kernel:
+    """
+    Inserts loop IR into a block. `i32` sums and products are marked free of overflow
+    (`nsw`) unless `wrap` is asked for; `index` ones never overflow.
+    """
+
+    def __init__(self, block: Block):
+        self.head = block
+        self.builder = Builder(InsertPoint.at_end(block))
+        self._constants: dict[tuple[Attribute, int | float], SSAValue] = {}
+
+    def insert(self, op: Operation, hint: str | None = None) -> SSAValue:
+        """Inserts an op of one result and returns that, named `hint`."""
+        self.builder.insert(op)
+        op.results[0].name_hint = hint
+        return op.results[0]
+
+    # Constants
+
+    def _constant(self, value: float, type: Attribute, name: str) -> SSAValue:
+        if (type, value) not in self._constants:
+            attr = (
+                FloatAttr(float(value), f32)
+                if type == f32
+                else IntegerAttr(int(value), self._integer_type(type))
+            )
+            op = arith.ConstantOp(attr)
+            op.result.name_hint = name.replace("-", "m").replace(".", "_")
+            if (first := self.head.first_op) is None:
+                self.head.add_op(op)
+            elif self._constants:
+                last = next(reversed(self._constants.values())).owner
+                assert isinstance(last, Operation)
+                self.head.insert_op_after(op, last)
+            else:
+                self.head.insert_op_before(op, first)
+            self._constants[type, value] = op.result
+        return self._constants[type, value]
+
+    @staticmethod
+    def _integer_type(type: Attribute) -> IntegerType | IndexType:
+        assert isinstance(type, IntegerType | IndexType)
+        return type
+
+    def index(self, value: int) -> SSAValue:
+        return self._constant(value, IndexType(), f"c{value}")
+
+    def i32(self, value: int) -> SSAValue:
+        return self._constant(value, i32, f"c{value}_i32")
+
+    def i64(self, value: int) -> SSAValue:
+        return self._constant(value, i64, f"c{value}_i64")
+
+    def f32(self, value: float) -> SSAValue:
+        return self._constant(value, f32, "cst")
+
+    def integer(self, value: int, type: Attribute) -> SSAValue:
+        """A constant of an integer type, wrapped into its signed range."""
+        if isinstance(type, IntegerType):
+            half = 1 << (type.width.data - 1)
+            value = (value + half) % (2 * half) - half
+        return self._constant(value, type, f"c{value}_{type}")
+
+    @staticmethod
+    def known(value: SSAValue) -> int | None:
+        """The number, if the value is an integer constant."""
+        if isinstance(op := value.owner, arith.ConstantOp) and isinstance(
+            op.value, IntegerAttr
+        ):
+            return op.value.value.data
+        return None
+
+    # Arithmetic
+
+    def add(
+        self, a: SSAValue, b: SSAValue, hint: str | None = None, wrap: bool = False
+    ) -> SSAValue:
+        if self.known(b) == 0:
+            return a
+        if self.known(a) == 0:
+            return b
+        return self.insert(arith.AddiOp(a, b, overflow=self._flags(a, wrap)), hint)
+
+    def sub(
+        self, a: SSAValue, b: SSAValue, hint: str | None = None, wrap: bool = False
+    ) -> SSAValue:
+        if self.known(b) == 0:
+            return a
+        return self.insert(arith.SubiOp(a, b, overflow=self._flags(a, wrap)), hint)
+
+    def mul(
+        self, a: SSAValue, b: SSAValue, hint: str | None = None, wrap: bool = False
+    ) -> SSAValue:
+        if self.known(b) == 1:
+            return a
+        if self.known(a) == 1:
+            return b
+        return self.insert(arith.MuliOp(a, b, overflow=self._flags(a, wrap)), hint)
+
+    @staticmethod
+    def _flags(value: SSAValue, wrap: bool) -> arith.IntegerOverflowAttr:
+        return WRAP if wrap or isinstance(value.type, IndexType) else NSW
+
+    def shl(self, a: SSAValue, bits: SSAValue) -> SSAValue:
+        return a if self.known(bits) == 0 else self.insert(arith.ShLIOp(a, bits))
+
+    def shr(self, a: SSAValue, bits: SSAValue) -> SSAValue:
+        """Arithmetic shift right."""
+        return a if self.known(bits) == 0 else self.insert(arith.ShRSIOp(a, bits))
+
+    def bit_and(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        return self.insert(arith.AndIOp(a, b))
+
+    def div(self, a: SSAValue, b: SSAValue, hint: str | None = None) -> SSAValue:
+        """Signed division, towards zero."""
+        return a if self.known(b) == 1 else self.insert(arith.DivSIOp(a, b), hint)
+
+    def max(self, a: SSAValue, b: SSAValue, hint: str | None = None) -> SSAValue:
+        return self.insert(arith.MaxSIOp(a, b), hint)
+
+    def min(self, a: SSAValue, b: SSAValue, hint: str | None = None) -> SSAValue:
+        return self.insert(arith.MinSIOp(a, b), hint)
+
+    def clamp(self, a: SSAValue, low: int, high: int) -> SSAValue:
+        return self.min(
+            self.max(a, self.integer(low, a.type)),
+            self.integer(high, a.type),
+            "clamped",
+        )
+
+    def compare(self, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
+        return self.insert(arith.CmpiOp(a, b, predicate))
+
+    def select(self, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
+        return self.insert(arith.SelectOp(condition, a, b))
+
+    # Conversions
+
+    def extend(self, a: SSAValue, type: IntegerType) -> SSAValue:
+        return self.insert(arith.ExtSIOp(a, type))
+
+    def extend_unsigned(self, a: SSAValue, type: IntegerType) -> SSAValue:
+        return self.insert(arith.ExtUIOp(a, type))
+
+    def truncate(self, a: SSAValue, type: IntegerType) -> SSAValue:
+        return self.insert(arith.TruncIOp(a, type))
+
+    def to_i32(self, a: SSAValue) -> SSAValue:
+        """An index as i32; buffers are smaller than 2^31."""
+        if (number := self.known(a)) is not None:
+            return self.i32(number)
+        return self.insert(arith.IndexCastOp(a, i32))
+
+    def to_index(self, a: SSAValue) -> SSAValue:
+        return self.insert(arith.IndexCastOp(a, IndexType()))
+
+    # Memory
+
+    def load(self, buffer: SSAValue, *indices: SSAValue) -> SSAValue:
+        return self.insert(memref.LoadOp.get(buffer, indices))
+
+    def load_i32(
+        self, buffer: SSAValue, *indices: SSAValue, unsigned: bool = False
+    ) -> SSAValue:
+        """An element of a byte buffer, widened."""
+        byte = self.load(buffer, *indices)
+        extend = self.extend_unsigned if unsigned else self.extend
+        return extend(byte, i32)
+
+    def store(self, value: SSAValue, buffer: SSAValue, *indices: SSAValue) -> None:
+        """Stores a value; an i32 that is too wide for the buffer is truncated."""
+        element = buffer_type(buffer).element_type
+        if isinstance(element, IntegerType) and value.type != element:
+            value = self.truncate(value, element)
+        self.builder.insert(memref.StoreOp.get(value, buffer, indices))
+
+    def reshape(self, buffer: SSAValue, shape: Sequence[int]) -> SSAValue:
+        """The same bytes under another static shape of as many elements."""
+        type = buffer_type(buffer)
+        if tuple(shape) == type.get_shape():
+            return buffer
+        assert prod(shape) == prod(type.get_shape())
+        strides = [prod(shape[i + 1 :]) for i in range(len(shape))]
+        return self.insert(
+            memref.ReinterpretCastOp(
+                buffer,
+                [],
+                [],
+                [],
+                [0],
+                shape,
+                strides,
+                MemRefType(type.element_type, shape),
+            ),
+            buffer.name_hint,
+        )
+
+    def flat(self, buffer: SSAValue) -> SSAValue:
+        """The buffer as one dimension."""
+        return self.reshape(buffer, [prod(buffer_type(buffer).get_shape())])
+
+    # Loops
+
+    def loop(
+        self,
+        low: SSAValue | int,
+        high: SSAValue | int,
+        body: Callable[[SSAValue, Carried], Sequence[SSAValue] | None],
+        carried: Sequence[SSAValue] = (),
+        hint: str = "i",
+        hints: Sequence[str] = (),
+    ) -> Carried:
+        """
+        `for low <= i < high` with step 1; returns what the last turn yields. A loop of
+        exactly one turn is not built. `hints` name the carried values.
+        """
+        low = self.index(low) if isinstance(low, int) else low
+        high = self.index(high) if isinstance(high, int) else high
+        if (a := self.known(low)) is not None and (b := self.known(high)) is not None:
+            if b - a == 1:
+                return tuple(body(low, tuple(carried)) or ())
+        step = self.index(1)
+        block = Block(arg_types=[IndexType(), *(value.type for value in carried)])
+        for argument, name in zip(block.args, [hint, *hints]):
+            argument.name_hint = name
+        outer = self.builder
+        self.builder = Builder(InsertPoint.at_end(block))
+        results = body(block.args[0], tuple(block.args[1:])) or ()
+        self.builder.insert(scf.YieldOp(*results))
+        self.builder = outer
+        loop = scf.ForOp(low, high, step, list(carried), block)
+        self.builder.insert(loop)
+        for result, name in zip(loop.results, hints):
+            result.name_hint = name
+        return tuple(loop.results)
+
+    def nest(
+        self,
+        extents: Sequence[int],
+        body: Callable[[tuple[SSAValue, ...]], None],
+        hints: Sequence[str] = "ijkl",
+    ) -> None:
+        """A perfect nest over all indices of a shape, the last one innermost."""
+
+        def level(indices: tuple[SSAValue, ...]) -> None:
+            if len(indices) == len(extents):
+                body(indices)
+                return
+            depth = len(indices)
+
+            def turn(i: SSAValue, _: Carried) -> None:
+                level((*indices, i))
+
+            self.loop(0, extents[depth], turn, hint=hints[depth % len(hints)])
+
+        level(())
+
+    def taps(
+        self, axis: AxisAccess, output: SSAValue, size: int, name: str
+    ) -> tuple[SSAValue, SSAValue, SSAValue]:
+        """
+        `(start, low, high)`: the input index of tap 0 of an output, and the taps
+        `[low, high)` that lie inside an input of `size` (`AxisAccess.taps`).
+        """
+        start = self.sub(
+            self.mul(output, self.index(axis.stride)), self.index(axis.pad_before), name
+        )
+        if axis.pad_before == 0 and axis.pad_after == 0:
+            return start, self.index(0), self.index(axis.kernel)
+        round_up = self.index(axis.dilation - 1)
+        dilation = self.index(axis.dilation)
+        before = self.sub(self.index(0), start)
+        inside = self.sub(self.index(size), start)
+        first = self.div(self.add(before, round_up), dilation)
+        last = self.div(self.add(inside, round_up), dilation)
+        return (
+            start,
+            self.max(first, self.index(0), f"{name}_low"),
+            self.min(last, self.index(axis.kernel), f"{name}_high"),
+        )
+
+    def tap(self, start: SSAValue, tap: SSAValue, axis: AxisAccess) -> SSAValue:
+        """The input index of a tap."""
+        return self.add(start, self.mul(tap, self.index(axis.dilation)))

@@ -1,0 +1,100 @@
+"""Pools and means as loop nests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+
+from xdsl.ir import SSAValue
+
+from tinyml.dialects.layer import integers, shape
+from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp, PoolOp
+from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.operands import Operands
+from tinyml.passes.loops.requantize import constant_factor, requantize
+
+Combine = Callable[[SSAValue, SSAValue], SSAValue]
+Finish = Callable[[SSAValue, SSAValue], SSAValue]
+
+
+def lower_pool(
+    k: Kernel,
+    op: PoolOp,
+    operands: Operands,
+    first: int,
+    combine: Combine,
+    finish: Finish,
+) -> None:
+    """
+    Combines the elements of each window, starting from `first`; `finish` gets the
+    result and the number of elements in the window, an index.
+    """
+    x, y = operands["input"], operands["output"]
+    _, height, width, _ = shape(op.input)
+    along_h, along_w = op.window.axes
+
+    def output(n: SSAValue, oy: SSAValue, ox: SSAValue, c: SSAValue) -> None:
+        iy0, ky_low, ky_high = k.taps(along_h, oy, height, "iy")
+        ix0, kx_low, kx_high = k.taps(along_w, ox, width, "ix")
+
+        def window_row(ky: SSAValue, carried: Carried) -> Carried:
+            iy = k.tap(iy0, ky, along_h)
+
+            def window_pixel(kx: SSAValue, carried: Carried) -> Carried:
+                element = k.load_i32(x, n, iy, k.tap(ix0, kx, along_w), c)
+                return (combine(carried[0], element),)
+
+            return k.loop(kx_low, kx_high, window_pixel, carried, "kx", ["acc"])
+
+        start = (k.i32(first),)
+        (acc,) = k.loop(ky_low, ky_high, window_row, start, "ky", ["acc"])
+        count = k.mul(k.sub(ky_high, ky_low), k.sub(kx_high, kx_low))
+        if along_h.pad_before == along_h.pad_after == 0:
+            if along_w.pad_before == along_w.pad_after == 0:
+                count = k.index(along_h.kernel * along_w.kernel)
+        clamped = k.clamp(finish(acc, count), *integers(op.clamp))
+        k.store(clamped, y, n, oy, ox, c)
+
+    k.nest(shape(op.output), lambda at: output(*at), ["n", "oy", "ox", "c"])
+
+
+def lower_max_pool2d(k: Kernel, op: MaxPool2DOp, operands: Operands) -> None:
+    lower_pool(k, op, operands, -128, k.max, lambda acc, count: acc)
+
+
+def lower_avg_pool2d(k: Kernel, op: AvgPool2DOp, operands: Operands) -> None:
+    def divide_half_away(acc: SSAValue, count: SSAValue) -> SSAValue:
+        number = k.to_i32(count)
+        half = k.div(number, k.i32(2))
+        positive = k.compare("sgt", acc, k.i32(0))
+        nudged = k.select(positive, k.add(acc, half), k.sub(acc, half))
+        return k.div(nudged, number, "mean")
+
+    lower_pool(k, op, operands, 0, k.add, divide_half_away)
+
+
+def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
+    source, axes = shape(op.input), integers(op.axes)
+    kept = [1 if axis in axes else size for axis, size in enumerate(source)]
+    inner = [source[axis] for axis in axes]
+    x, y = operands["input"], k.reshape(operands["output"], kept)
+    x_zero, y_zero = integers(op.zero_points)
+
+    def output(at: tuple[SSAValue, ...]) -> None:
+        def total(level: int, place: tuple[SSAValue, ...], acc: Carried) -> Carried:
+            if level == len(axes):
+                return (k.add(acc[0], k.load_i32(x, *place), "acc"),)
+            axis = axes[level]
+
+            def turn(i: SSAValue, acc: Carried) -> Carried:
+                return total(level + 1, (*place[:axis], i, *place[axis + 1 :]), acc)
+
+            return k.loop(0, source[axis], turn, acc, "r", ["acc"])
+
+        (acc,) = total(0, at, (k.i32(0),))
+        centred = k.sub(acc, k.i32(x_zero * prod(inner)))
+        factor = constant_factor(k, op.requant)
+        scaled = requantize(k, centred, factor, op.rounding.data)
+        k.store(k.clamp(k.add(scaled, k.i32(y_zero)), -128, 127), y, *at)
+
+    k.nest(kept, output)

@@ -1,0 +1,118 @@
+"""
+The rounding contracts as loop IR; `interp/fixed_point.py` says what they mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects.builtin import i32, i64
+from xdsl.ir import SSAValue
+
+from tinyml.dialects.attributes import RequantAttr, Rounding
+from tinyml.passes.loops.kernel import Kernel
+
+
+@dataclass(frozen=True)
+class Factor:
+    """
+    A requantization factor: constants, or values loaded from a table, and the range of
+    its shift, which decides what code is needed.
+    """
+
+    multiplier: SSAValue
+    shift: SSAValue
+    least_shift: int
+    greatest_shift: int
+
+
+def constant_factor(kernel: Kernel, requant: RequantAttr) -> Factor:
+    multiplier, shift = requant.multiplier.data, requant.shift.data
+    return Factor(kernel.i32(multiplier), kernel.i32(shift), shift, shift)
+
+
+def table_factor(
+    kernel: Kernel, buffer: SSAValue, channel: SSAValue, table: np.ndarray
+) -> Factor:
+    """Row `channel` of a table [channels, 2] whose content is `table`."""
+    return Factor(
+        kernel.load(buffer, channel, kernel.index(0)),
+        kernel.load(buffer, channel, kernel.index(1)),
+        int(table[:, 1].min()),
+        int(table[:, 1].max()),
+    )
+
+
+def srdhm(k: Kernel, a: SSAValue, b: SSAValue) -> SSAValue:
+    """
+    `round(a * b / 2^31)`, ties upwards: gemmlowp's saturating rounding doubling high
+    multiply, but for -2^31 * -2^31, which verified factors exclude.
+    """
+    product = k.mul(k.extend(a, i64), k.extend(b, i64))
+    return k.truncate(k.shr(k.add(product, k.i64(1 << 30)), k.i64(31)), i32)
+
+
+def rdbpot(k: Kernel, x: SSAValue, exponent: SSAValue, least: int) -> SSAValue:
+    """
+    `x / 2^exponent`, ties away from zero, for an exponent in [least, 31].
+
+    From 1 on, the bit below the result rounds it, after one was taken from negatives.
+    """
+    if least >= 1:
+        toward_zero = k.add(x, k.shr(x, k.i32(31)))
+        last_bit = k.shr(toward_zero, k.sub(exponent, k.i32(1)))
+        return k.add(k.shr(toward_zero, exponent), k.bit_and(last_bit, k.i32(1)))
+    if k.known(exponent) == 0:
+        return x
+    mask = k.sub(k.shl(k.i32(1), exponent), k.i32(1), wrap=True)
+    negative = k.bit_and(k.shr(x, k.i32(31)), k.i32(1))
+    threshold = k.add(k.shr(mask, k.i32(1)), negative)
+    above = k.compare("sgt", k.bit_and(x, mask), threshold)
+    return k.add(k.shr(x, exponent), k.extend_unsigned(above, i32))
+
+
+def negate(k: Kernel, a: SSAValue) -> SSAValue:
+    number = k.known(a)
+    return k.sub(k.i32(0), a) if number is None else k.i32(-number)
+
+
+def requantize(k: Kernel, acc: SSAValue, by: Factor, rounding: Rounding) -> SSAValue:
+    """`acc * factor` as i32 under a rounding contract; `acc` is i32."""
+    if rounding is Rounding.DOUBLE:
+        return double_rounding(k, acc, by)
+    return single_rounding(
+        k, k.mul(k.extend(acc, i64), k.extend(by.multiplier, i64)), by, rounding
+    )
+
+
+def double_rounding(k: Kernel, acc: SSAValue, by: Factor) -> SSAValue:
+    left, right = k.i32(0), negate(k, by.shift)
+    if by.least_shift == by.greatest_shift:
+        left = k.i32(max(by.least_shift, 0))
+        right = k.i32(max(-by.least_shift, 0))
+    elif by.greatest_shift > 0:
+        left = k.max(by.shift, k.i32(0))
+        right = k.max(right, k.i32(0))
+    high = srdhm(k, k.shl(acc, left), by.multiplier)
+    return rdbpot(k, high, right, max(-by.greatest_shift, 0))
+
+
+def single_rounding(
+    k: Kernel, product: SSAValue, by: Factor, rounding: Rounding
+) -> SSAValue:
+    """`product * 2^(shift - 31)` of an i64, rounded once, saturated to i32."""
+    number = k.known(by.shift)
+    if number is not None:
+        bits, below = k.i64(31 - number), k.i64(30 - number)
+    else:
+        bits = k.sub(k.i64(31), k.extend(by.shift, i64))
+        below = k.sub(bits, k.i64(1))
+    total = k.add(product, k.shl(k.i64(1), below))
+    if rounding is Rounding.EVEN:
+        odd = k.bit_and(k.shr(product, bits), k.i64(1))
+        total = k.sub(k.add(total, odd), k.i64(1))
+    result = k.shr(total, bits)
+    if by.greatest_shift > 0:
+        result = k.clamp(result, -(1 << 31), (1 << 31) - 1)
+    return k.truncate(result, i32)
