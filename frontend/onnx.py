@@ -22,12 +22,12 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException, VerifyException
 
 from tinyml.dialects.attributes import Rounding, TensorAttr
+from tinyml.dialects.constants import ELEMENT_TYPES
 from tinyml.dialects.tinyml import ONE, UI8, DequantizeOp, QuantizeOp, RequantizeOp
 from tinyml.frontend import onnx_elementwise as elementwise
 from tinyml.frontend import onnx_moves as moves
 from tinyml.frontend import onnx_pools as pools
 from tinyml.frontend import onnx_weighted as weighted
-from tinyml.dialects.constants import ELEMENT_TYPES
 from tinyml.frontend.onnx_context import Context, Pending, Target, Value
 from tinyml.frontend.onnx_graph import Graph, Node, TensorInfo, read_graph
 from tinyml.frontend.onnx_values import Constant, Quant, View
@@ -86,11 +86,25 @@ def import_quantize(context: Context, node: Node) -> Value:
     return View(view.buffer, view.order, view.shape, element, quant)
 
 
+def scaled_constant(
+    node: Node, value: Constant, scale: np.ndarray, zero: np.ndarray
+) -> Constant:
+    """A constant with its scales, one or as many as there are channels."""
+    axis, rank = node.integer("axis", 1), value.array.ndim
+    axis = axis + rank if axis < 0 else axis
+    channels = value.shape[axis] if 0 <= axis < rank else 1
+    if scale.size != zero.size or scale.size not in (1, channels):
+        raise node.refuse(
+            f"{scale.size} scales and {zero.size} zero points for a constant of shape "
+            f"{list(value.shape)} along axis {axis}"
+        )
+    return Constant(value.name, value.array, scale, zero, axis)
+
+
 def quantized_constant(
     node: Node, value: Constant, scale: np.ndarray, zero: np.ndarray
 ) -> Constant:
-    axis = node.integer("axis", 1)
-    real = Constant(value.name, value.array, scale, zero, axis)
+    real = scaled_constant(node, value, scale, zero)
     limits = np.iinfo(zero.dtype)
     steps = np.rint(value.array / real.along(scale)) + real.along(zero)
     return Constant(
@@ -103,8 +117,7 @@ def import_dequantize(context: Context, node: Node) -> Value:
     value = context.value(node.input(0))
     match value:
         case Constant():
-            axis = node.integer("axis", 1)
-            return Constant(value.name, value.array, scale, zero, axis)
+            return scaled_constant(node, value, scale, zero)
         case View() if value.element in LIFT:
             if not node.input(2):
                 zero = np.zeros(scale.shape, value.element)

@@ -119,10 +119,12 @@ def read_graph(data: bytes) -> Graph:
     try:
         # onnx declares a PathLike without saying of what.
         onnx.checker.check_model(model)  # pyright: ignore[reportUnknownMemberType]
-    except onnx.checker.ValidationError as error:
+        return graph_of(model)
+    except (onnx.checker.ValidationError, KeyError, ValueError) as error:
+        # What the checker lets through or trips over itself: text that is not text,
+        # unknown types, data of another size than its shape.
         first_line = str(error).strip().split("\n")[0]
         raise DiagnosticException(f"invalid ONNX: {first_line}") from error
-    return graph_of(model)
 
 
 def graph_of(model: onnx.ModelProto) -> Graph:

@@ -109,9 +109,9 @@ def import_transpose(context: Context, node: Node) -> Value:
         raise node.refuse(f"perm {list(order)} on {list(value.shape)}")
     match value:
         case Constant():
-            axis = value.axis % max(1, value.array.ndim)
-            turned = value.array.transpose(order)
-            return replace(value, array=turned, axis=order.index(axis))
+            many = value.scale is not None and value.scale.size > 1
+            axis = order.index(value.axis) if many else 0
+            return replace(value, array=value.array.transpose(order), axis=axis)
         case View():
             return transposed(context, value, order, node.output)
         case Pending():

@@ -98,10 +98,9 @@ def real_bias(context: Context, node: Node, channels: int) -> np.ndarray | None:
 
 def channel_scales(weights: Constant, scales: np.ndarray, axis: int) -> np.ndarray:
     """The scales per output channel, which lies along `axis` of the constant."""
-    axis_of_scales = weights.axis % max(1, weights.array.ndim)
-    if scales.size > 1 and axis_of_scales != axis:
+    if scales.size > 1 and weights.axis != axis:
         raise DiagnosticException(
-            f'weights "{weights.name}" are quantized along axis {axis_of_scales}, '
+            f'weights "{weights.name}" are quantized along axis {weights.axis}, '
             f"supported is axis {axis} (the output channels)"
         )
     return scales.ravel()
