@@ -20,6 +20,12 @@ from collections import Counter
 from pathlib import Path
 
 from tinyml.backend.block_profile import BlockCount
+from tinyml.backend.compiler_process import (
+    ToolchainError,
+    harness_directory,
+    run_compiler,
+    zig_command,
+)
 from tinyml.backend.elf_image import Program
 from tinyml.backend.raw_run import (
     INPUTS,
@@ -31,12 +37,6 @@ from tinyml.backend.raw_run import (
     read_if_there,
 )
 from tinyml.backend.target_machine import TargetError, TargetMachine
-from tinyml.backend.toolchain import (
-    ToolchainError,
-    harness_directory,
-    run_compiler,
-    zig_command,
-)
 from tinyml.backend.user_cache import cache_key, cached_file
 
 COUNTS = "counts.txt"

@@ -154,13 +154,17 @@ class RunResult:
 def input_set_bytes(program: Program) -> int | None:
     """Bytes of one set of inputs, if the program states them statically."""
     tensors = program.symbols.get("harness_inputs")
-    if tensors is None or tensors.kind not in ("data", "rodata"):
+    count = program.symbols.get("harness_input_count")
+    if tensors is None or count is None or tensors.kind not in ("data", "rodata"):
         return None
-    data = program.read_loaded(tensors.address, tensors.size)
-    if data is None:
+    number = program.read_loaded(count.address, 4)
+    if number is None:
         return None
-    total = sum(size for _, size in struct.iter_unpack("<II", data))
-    return total or None
+    table = program.read_loaded(tensors.address, 8 * int.from_bytes(number, "little"))
+    if table is None:
+        return None
+    sizes = [size for _, size in struct.iter_unpack("<II", table)]
+    return sum(sizes) if sizes and all(sizes) else None
 
 
 def split_layers(data: bytes) -> tuple[LayerRecord, ...]:

@@ -20,14 +20,14 @@ from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE, arm_const
 from unicorn.unicorn_py3 import unicorn as binding
 
 from tinyml.backend.block_profile import BlockCount, ProfileError
-from tinyml.backend.disassembly import SEVERAL, disassemble_all
-from tinyml.backend.elf_image import Program
-from tinyml.backend.toolchain import (
+from tinyml.backend.compiler_process import (
     ToolchainError,
     harness_directory,
     run_compiler,
     zig_command,
 )
+from tinyml.backend.disassembly import SEVERAL, disassemble_all
+from tinyml.backend.elf_image import Program
 from tinyml.backend.user_cache import cache_key, cached_file
 
 Engine = Any

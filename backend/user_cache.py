@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -26,9 +28,9 @@ def cache_directory() -> Path:
 
 
 def cache_key(parts: Iterable[str | bytes]) -> str:
-    """A name for what is made from `parts`."""
+    """A name for what is made from `parts` on this kind of machine."""
     digest = hashlib.sha256()
-    for part in parts:
+    for part in (sys.platform, platform.machine(), *parts):
         data = part.encode() if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)

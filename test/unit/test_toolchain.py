@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tinyml.backend.compiler_process import harness_directory
 from tinyml.backend.elf_image import gcc_stack_usage, read_program
 from tinyml.backend.target_machine import TargetError, get_target
 from tinyml.backend.toolchain import (
@@ -16,6 +17,7 @@ from tinyml.backend.toolchain import (
     find_toolchain,
     linker_script,
 )
+from tinyml.backend.user_cache import cache_directory, cache_key, cached_file
 
 CORES = ("cortex-m4", "cortex-m7")
 MEMORY_FUNCTIONS = {"memcpy", "memset", "memmove"}
@@ -125,6 +127,24 @@ def test_harness_calls_no_memory_function(find: Find, target: str):
     for item in find(target).harness_objects():
         assert not item.undefined & MEMORY_FUNCTIONS
         assert not any(name.startswith("__aeabi") for name in item.undefined)
+
+
+@pytest.mark.parametrize("target", CORES)
+def test_harness_has_no_warnings(find: Find, target: str, tmp_path: Path):
+    toolchain = find(target)
+    sources = [harness_directory() / name for name in toolchain.HARNESS_SOURCES]
+    warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+    built = toolchain.compile(sources, tmp_path, extra_flags=warnings)
+    assert len(built) == len(sources)
+
+
+def test_header_is_c99_and_cxx(tmp_path: Path):
+    toolchain = find_toolchain(None, "cortex-m4")
+    source = _write(tmp_path / "net.c", EMPTY_NET)
+    strict = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
+    toolchain.compile([source], tmp_path, extra_flags=strict)
+    header = _write(tmp_path / "use.c", '#include "harness.h"\n')
+    toolchain.compile([header], tmp_path, extra_flags=("-x", "c++", "-Werror"))
 
 
 def test_harness_names(find: Find):
@@ -268,6 +288,25 @@ def test_linker_script_has_the_memories():
     assert "ORIGIN = 0x20000000, LENGTH = 0x186a0" in script
     assert f". + {1008:#x};" in script
     assert "@" not in script.replace("@NAME@", "")
+
+
+def test_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TINYML_CACHE_DIR", str(tmp_path / "cache"))
+    assert cache_directory() == tmp_path / "cache"
+    made: list[Path] = []
+
+    def build(out: Path) -> None:
+        made.append(out)
+        out.write_text("built")
+
+    assert cached_file("a.txt", build).read_text() == "built"
+    assert cached_file("a.txt", build) == tmp_path / "cache" / "a.txt"
+    assert len(made) == 1
+    assert [path.name for path in cache_directory().iterdir()] == ["a.txt"]
+    assert cache_key(["ab", "c"]) != cache_key(["a", "bc"])
+    monkeypatch.delenv("TINYML_CACHE_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert cache_directory() == tmp_path / "xdg" / "tinyml"
 
 
 def test_gcc_stack_usage_listing():
