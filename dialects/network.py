@@ -74,3 +74,12 @@ def layers(function: func.FuncOp) -> list[LayerOp]:
 def layer_name(op: Operation) -> str:
     """The name that the model gives a layer's output, or else the op's own."""
     return op.location.desc.data if isinstance(op.location, NameLoc) else op.name
+
+
+def layer_calls(module: ModuleOp) -> list[func.CallOp]:
+    """The calls that layers became (`tinyml-convert-layers-to-loops`), in order."""
+    return [
+        op
+        for op in module.walk()
+        if isinstance(op, func.CallOp) and "tinyml.op" in op.attributes
+    ]

@@ -48,6 +48,7 @@ class NetworkBuilder:
     globals: list[memref.GlobalOp] = field(default_factory=list[memref.GlobalOp])
     block: Block = field(default_factory=Block)
     inputs: list[TensorAttr] = field(default_factory=list[TensorAttr])
+    buffers: int = 0
 
     def input(
         self, shape: Sequence[int], element: Attribute, tensor: TensorAttr
@@ -61,6 +62,8 @@ class NetworkBuilder:
     def buffer(self, shape: Sequence[int], element: Attribute) -> SSAValue:
         """A new intermediate buffer."""
         alloc = AllocOp(MemRefType(element, shape))
+        alloc.buffer.name_hint = f"buffer_{self.buffers}"
+        self.buffers += 1
         self.block.add_op(alloc)
         return alloc.buffer
 

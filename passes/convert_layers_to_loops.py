@@ -32,6 +32,8 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
     IntegerAttr,
     IntegerType,
     MemRefType,
@@ -168,8 +170,19 @@ class Outliner:
 
 
 def make_signless(function: func.FuncOp) -> None:
-    """Gives every buffer of the network's body signless elements."""
-    values = [*function.body.block.args]
+    """
+    Gives every buffer of the network's body signless elements. An argument whose type
+    changes keeps the model's one as `tinyml.type`.
+    """
+    arguments = function.body.block.args
+    old = function.arg_attrs or [DictionaryAttr({}) for _ in arguments]
+    function.arg_attrs = ArrayAttr(
+        DictionaryAttr({**attributes.data, "tinyml.type": argument.type})
+        if signless(argument.type) != argument.type
+        else attributes
+        for argument, attributes in zip(arguments, old, strict=True)
+    )
+    values = [*arguments]
     values += [result for op in function.body.block.ops for result in op.results]
     for value in values:
         if signless(value.type) != value.type:

@@ -179,8 +179,10 @@ class Kernel:
     def extend_unsigned(self, a: SSAValue, type: IntegerType) -> SSAValue:
         return self.insert(arith.ExtUIOp(a, type))
 
-    def truncate(self, a: SSAValue, type: IntegerType) -> SSAValue:
-        return self.insert(arith.TruncIOp(a, type))
+    def truncate(
+        self, a: SSAValue, type: IntegerType, hint: str | None = None
+    ) -> SSAValue:
+        return self.insert(arith.TruncIOp(a, type), hint)
 
     def to_i32(self, a: SSAValue) -> SSAValue:
         """An index as i32; buffers are smaller than 2^31."""
@@ -193,8 +195,11 @@ class Kernel:
 
     # Memory
 
-    def load(self, buffer: SSAValue, *indices: SSAValue) -> SSAValue:
-        return self.insert(memref.LoadOp.get(buffer, indices))
+    def load(
+        self, buffer: SSAValue, *indices: SSAValue, hint: str | None = None
+    ) -> SSAValue:
+        hint = hint or f"{buffer.name_hint}_value"
+        return self.insert(memref.LoadOp.get(buffer, indices), hint)
 
     def load_i32(
         self, buffer: SSAValue, *indices: SSAValue, unsigned: bool = False

@@ -35,13 +35,16 @@ def constant_factor(kernel: Kernel, requant: RequantAttr) -> Factor:
 def table_factor(
     kernel: Kernel, buffer: SSAValue, channel: SSAValue, table: np.ndarray
 ) -> Factor:
-    """Row `channel` of a table [channels, 2] whose content is `table`."""
-    return Factor(
-        kernel.load(buffer, channel, kernel.index(0)),
-        kernel.load(buffer, channel, kernel.index(1)),
-        int(table[:, 1].min()),
-        int(table[:, 1].max()),
-    )
+    """
+    Row `channel` of a table [channels, 2] whose content is `table`. What is the same
+    for all channels is a constant.
+    """
+    least, greatest = int(table[:, 1].min()), int(table[:, 1].max())
+    multiplier = kernel.load(buffer, channel, kernel.index(0), hint="multiplier")
+    if least == greatest:
+        return Factor(multiplier, kernel.i32(least), least, greatest)
+    shift = kernel.load(buffer, channel, kernel.index(1), hint="shift")
+    return Factor(multiplier, shift, least, greatest)
 
 
 def srdhm(k: Kernel, a: SSAValue, b: SSAValue) -> SSAValue:
@@ -49,8 +52,9 @@ def srdhm(k: Kernel, a: SSAValue, b: SSAValue) -> SSAValue:
     `round(a * b / 2^31)`, ties upwards: gemmlowp's saturating rounding doubling high
     multiply, but for -2^31 * -2^31, which verified factors exclude.
     """
-    product = k.mul(k.extend(a, i64), k.extend(b, i64))
-    return k.truncate(k.shr(k.add(product, k.i64(1 << 30)), k.i64(31)), i32)
+    product = k.mul(k.extend(a, i64), k.extend(b, i64), "product")
+    rounded = k.add(product, k.i64(1 << 30), "product")
+    return k.truncate(k.shr(rounded, k.i64(31)), i32, "high")
 
 
 def rdbpot(k: Kernel, x: SSAValue, exponent: SSAValue, least: int) -> SSAValue:
@@ -60,21 +64,17 @@ def rdbpot(k: Kernel, x: SSAValue, exponent: SSAValue, least: int) -> SSAValue:
     From 1 on, the bit below the result rounds it, after one was taken from negatives.
     """
     if least >= 1:
-        toward_zero = k.add(x, k.shr(x, k.i32(31)))
+        toward_zero = k.add(x, k.shr(x, k.i32(31)), "nudged")
         last_bit = k.shr(toward_zero, k.sub(exponent, k.i32(1)))
-        return k.add(k.shr(toward_zero, exponent), k.bit_and(last_bit, k.i32(1)))
+        carry = k.bit_and(last_bit, k.i32(1))
+        return k.add(k.shr(toward_zero, exponent), carry, "scaled")
     if k.known(exponent) == 0:
         return x
-    mask = k.sub(k.shl(k.i32(1), exponent), k.i32(1), wrap=True)
+    mask = k.sub(k.shl(k.i32(1), exponent), k.i32(1), "mask", wrap=True)
     negative = k.bit_and(k.shr(x, k.i32(31)), k.i32(1))
-    threshold = k.add(k.shr(mask, k.i32(1)), negative)
+    threshold = k.add(k.shr(mask, k.i32(1)), negative, "threshold")
     above = k.compare("sgt", k.bit_and(x, mask), threshold)
-    return k.add(k.shr(x, exponent), k.extend_unsigned(above, i32))
-
-
-def negate(k: Kernel, a: SSAValue) -> SSAValue:
-    number = k.known(a)
-    return k.sub(k.i32(0), a) if number is None else k.i32(-number)
+    return k.add(k.shr(x, exponent), k.extend_unsigned(above, i32), "scaled")
 
 
 def requantize(k: Kernel, acc: SSAValue, by: Factor, rounding: Rounding) -> SSAValue:
@@ -87,13 +87,14 @@ def requantize(k: Kernel, acc: SSAValue, by: Factor, rounding: Rounding) -> SSAV
 
 
 def double_rounding(k: Kernel, acc: SSAValue, by: Factor) -> SSAValue:
-    left, right = k.i32(0), negate(k, by.shift)
     if by.least_shift == by.greatest_shift:
         left = k.i32(max(by.least_shift, 0))
         right = k.i32(max(-by.least_shift, 0))
-    elif by.greatest_shift > 0:
-        left = k.max(by.shift, k.i32(0))
-        right = k.max(right, k.i32(0))
+    elif by.greatest_shift <= 0:
+        left, right = k.i32(0), k.sub(k.i32(0), by.shift, "right")
+    else:
+        left = k.max(by.shift, k.i32(0), "left")
+        right = k.max(k.sub(k.i32(0), by.shift), k.i32(0), "right")
     high = srdhm(k, k.shl(acc, left), by.multiplier)
     return rdbpot(k, high, right, max(-by.greatest_shift, 0))
 

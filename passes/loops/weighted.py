@@ -60,7 +60,7 @@ def write_output(
     )
     scaled = requantize(k, acc, factor, op.rounding.data)
     zero_point = k.i32(integers(op.zero_points)[1])
-    shifted = k.add(scaled, zero_point, wrap=factor.greatest_shift >= 0)
+    shifted = k.add(scaled, zero_point, "shifted", wrap=factor.greatest_shift >= 0)
     output = operands["output"]
     k.store(k.clamp(shifted, *integers(op.clamp)), output, *indices)
 

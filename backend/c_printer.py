@@ -1,0 +1,524 @@
+"""
+Spells a module of `func`, `scf`, `memref` and `arith` ops as C99.
+
+Every op has one C form. A pure op that is used once, in its own block, is spelled where
+it is used; every other value gets a name, unique within its function. Signed `nsw`
+arithmetic is plain, arithmetic that may wrap goes through unsigned types, `index` is
+`int32_t`. Right shifts of negative numbers are arithmetic, as in gcc and clang.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import IO, NamedTuple
+
+import numpy as np
+from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects.builtin import (
+    Float32Type,
+    FloatAttr,
+    IndexType,
+    IntegerAttr,
+    IntegerType,
+    MemRefType,
+    ModuleOp,
+    NameLoc,
+    i1,
+)
+from xdsl.dialects.memref import GlobalOp
+from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.utils.exceptions import DiagnosticException
+
+from tinyml.dialects.constants import global_array
+from tinyml.passes.mark_readonly import is_readonly
+
+RESERVED = frozenset(
+    """
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class
+    compl const constexpr continue decltype default delete do double else enum explicit
+    export extern false float for friend goto if inline int int8_t int16_t int32_t
+    int64_t long main mutable namespace new noexcept not not_eq nullptr operator or
+    or_eq private protected public register restrict return short signed sizeof static
+    struct switch template this throw true try typedef typeid typename uint8_t uint16_t
+    uint32_t uint64_t union unsigned using virtual void volatile wchar_t while xor
+    xor_eq
+    """.split()
+)
+
+INFIX: dict[type[Operation], str] = {
+    arith.AddiOp: "+",
+    arith.SubiOp: "-",
+    arith.MuliOp: "*",
+    arith.DivSIOp: "/",
+    arith.RemSIOp: "%",
+    arith.ShRSIOp: ">>",
+    arith.ShLIOp: "<<",
+    arith.AndIOp: "&",
+    arith.OrIOp: "|",
+    arith.XOrIOp: "^",
+    arith.AddfOp: "+",
+    arith.SubfOp: "-",
+    arith.MulfOp: "*",
+    arith.DivfOp: "/",
+}
+WRAPPING = (arith.AddiOp, arith.SubiOp, arith.MuliOp, arith.ShLIOp)
+INTEGER_COMPARISONS = {0: "==", 1: "!=", 2: "<", 3: "<=", 4: ">", 5: ">="}
+FLOAT_COMPARISONS = {1: "==", 2: ">", 3: ">=", 4: "<", 5: "<="}
+CASTS = (
+    arith.ExtSIOp,
+    arith.ExtUIOp,
+    arith.TruncIOp,
+    arith.IndexCastOp,
+    arith.FPToSIOp,
+    arith.SIToFPOp,
+)
+INLINED = (
+    *INFIX,
+    *CASTS,
+    arith.CmpiOp,
+    arith.CmpfOp,
+    arith.SelectOp,
+    arith.MaxSIOp,
+    arith.MinSIOp,
+)
+REPEATING = (arith.MaxSIOp, arith.MinSIOp)
+"""Ops whose C form names its operands twice."""
+
+LONGEST_EXPRESSION = 60
+"""An expression above so many characters gets a name."""
+
+
+def c_type(type: Attribute) -> str:
+    """The C type of a scalar."""
+    match type:
+        case IndexType():
+            return "int32_t"
+        case IntegerType(width=width) if width.data == 1:
+            return "int32_t"
+        case IntegerType(width=width) if width.data in (8, 16, 32, 64):
+            return f"int{width.data}_t"
+        case Float32Type():
+            return "float"
+        case _:
+            raise DiagnosticException(f"tinyml-c: no C type for {type}")
+
+
+def element_strides(type: MemRefType) -> Sequence[int]:
+    strides = type.get_strides()
+    if strides is None or any(stride is None for stride in strides):
+        raise DiagnosticException(
+            f"tinyml-c: {type} has strides known only at run time"
+        )
+    return [stride for stride in strides if stride is not None]
+
+
+class Binding(IntEnum):
+    """How tightly an expression holds together; looser ones need parentheses."""
+
+    PRIMARY = 0
+    UNARY = 1
+    PRODUCT = 2
+    LOOSE = 3
+
+
+class Expression(NamedTuple):
+    """A C expression and its binding."""
+
+    text: str
+    binding: Binding = Binding.PRIMARY
+
+    def operand(self, loosest: Binding = Binding.UNARY) -> str:
+        """The text, in parentheses if it binds more loosely than `loosest`."""
+        return self.text if self.binding <= loosest else f"({self.text})"
+
+
+def cast(type: Attribute, operand: str) -> Expression:
+    return Expression(f"({c_type(type)}){operand}", Binding.UNARY)
+
+
+def wraps(op: arith.SignlessIntegerBinaryOperationWithOverflow) -> bool:
+    """Whether the result may leave its type. C shifts no negative number left."""
+    if isinstance(op.result.type, IndexType):
+        return False
+    nsw = arith.IntegerOverflowFlag.NSW in op.overflow_flags.data
+    return isinstance(op, arith.ShLIOp) or not nsw
+
+
+def signed(number: str) -> Expression:
+    return Expression(number, Binding.UNARY if number[0] == "-" else Binding.PRIMARY)
+
+
+def literal(attr: Attribute) -> Expression:
+    """A constant as C spells it."""
+    match attr:
+        case IntegerAttr(value=value, type=IntegerType(width=width)) if (
+            width.data == 64
+        ):
+            return Expression(f"INT64_C({value.data})")
+        case IntegerAttr(value=value):
+            if value.data == -(1 << 31):
+                return Expression("INT32_MIN")
+            return signed(str(int(value.data)))
+        case FloatAttr(value=value) if math.isfinite(value.data):
+            text = str(np.float32(value.data))
+            return signed(f"{text}f" if "." in text or "e" in text else f"{text}.0f")
+        case _:
+            raise DiagnosticException(f"tinyml-c: no C literal for {attr}")
+
+
+class FunctionPrinter:
+    """Prints one function: names its values and spells its ops."""
+
+    def __init__(self, output: IO[str], function: func.FuncOp):
+        self.output = output
+        self.function = function
+        self.depth = 0
+        self.taken: set[str] = set(RESERVED)
+        self.spelled: dict[SSAValue, Expression] = {}
+        self.constant: set[SSAValue] = set()
+        """Buffers that are only read."""
+
+    # Names and lines
+
+    def name(self, value: SSAValue, hint: str | None = None) -> str:
+        """Gives a value a name of its own."""
+        base = hint or value.name_hint or "v"
+        base = base if base[0].isalpha() else f"v{base}"
+        name, number = base, 0
+        while name in self.taken:
+            number += 1
+            name = f"{base}_{number}"
+        self.taken.add(name)
+        self.spelled[value] = Expression(name)
+        return name
+
+    def line(self, text: str) -> None:
+        self.output.write(f"{'  ' * self.depth}{text}\n")
+
+    @contextmanager
+    def indented(self) -> Iterator[None]:
+        self.depth += 1
+        yield
+        self.depth -= 1
+
+    def pointer(self, value: SSAValue) -> str:
+        """The declaration's type of a buffer, up to its name."""
+        assert isinstance(value.type, MemRefType)
+        const = "const " if value in self.constant else ""
+        return f"{const}{c_type(value.type.element_type)} *"
+
+    # Values
+
+    def use(self, value: SSAValue, loosest: Binding = Binding.UNARY) -> str:
+        """A value as an operand."""
+        return self.value(value).operand(loosest)
+
+    def text(self, value: SSAValue) -> str:
+        """A value where it stands alone, as between commas."""
+        return self.value(value).text
+
+    def value(self, value: SSAValue) -> Expression:
+        if value not in self.spelled:
+            owner = value.owner
+            assert isinstance(owner, Operation)
+            self.spelled[value] = self.expression(owner)
+        return self.spelled[value]
+
+    def expression(self, op: Operation) -> Expression:
+        """The C expression of a pure op."""
+        match op:
+            case arith.ConstantOp():
+                return literal(op.value)
+            case arith.CmpiOp() if op.predicate.value.data in INTEGER_COMPARISONS:
+                sign = INTEGER_COMPARISONS[op.predicate.value.data]
+                return self.infix(op, sign)
+            case arith.CmpfOp() if op.predicate.value.data in FLOAT_COMPARISONS:
+                sign = FLOAT_COMPARISONS[op.predicate.value.data]
+                return self.infix(op, sign)
+            case arith.SelectOp():
+                condition, a, b = (self.use(v) for v in op.operands)
+                return Expression(f"{condition} ? {a} : {b}", Binding.LOOSE)
+            case arith.MaxSIOp() | arith.MinSIOp():
+                sign = ">" if isinstance(op, arith.MaxSIOp) else "<"
+                a, b = (self.use(v) for v in op.operands)
+                return Expression(f"{a} {sign} {b} ? {a} : {b}", Binding.LOOSE)
+            case arith.ExtUIOp() if op.input.type != i1:
+                return cast(
+                    op.result.type, f"(u{c_type(op.input.type)}){self.use(op.input)}"
+                )
+            case _ if isinstance(op, CASTS):
+                return cast(op.results[0].type, self.use(op.operands[0]))
+            case _ if isinstance(op, WRAPPING) and wraps(op):
+                return self.wrapping(op)
+            case _ if type(op) in INFIX:
+                return self.infix(op, INFIX[type(op)])
+            case _:
+                raise DiagnosticException(
+                    f"tinyml-c: {op.name} has no C form; lower it first"
+                )
+
+    def infix(self, op: Operation, sign: str) -> Expression:
+        """`a sign b`; products stand in sums without parentheses."""
+        loosest = Binding.PRODUCT if sign in "+-" else Binding.UNARY
+        a, b = (self.use(v, loosest) for v in op.operands)
+        if sign == "+" and b.startswith("-") and b[1:].isdigit():
+            sign, b = "-", b[1:]
+        binding = Binding.PRODUCT if sign == "*" else Binding.LOOSE
+        return Expression(f"{a} {sign} {b}", binding)
+
+    def wrapping(self, op: Operation) -> Expression:
+        """Arithmetic that may leave its type, which C defines for unsigned ones."""
+        sign, to = INFIX[type(op)], c_type(op.results[0].type)
+        a, b = (self.use(v) for v in op.operands)
+        if not isinstance(op, arith.ShLIOp):
+            b = f"(u{to}){b}"
+        return Expression(f"({to})((u{to}){a} {sign} {b})", Binding.UNARY)
+
+    def place(self, buffer: SSAValue, indices: Sequence[SSAValue]) -> str:
+        """The offset of an element in elements, as an expression."""
+        assert isinstance(buffer.type, MemRefType)
+        return self.offset(indices, element_strides(buffer.type))
+
+    def offset(self, indices: Sequence[SSAValue | int], strides: Sequence[int]) -> str:
+        terms: list[str] = []
+        constant = 0
+        for index, stride in zip(indices, strides, strict=True):
+            if isinstance(index, int):
+                constant += index * stride
+            elif isinstance(owner := index.owner, arith.ConstantOp):
+                assert isinstance(owner.value, IntegerAttr)
+                constant += owner.value.value.data * stride
+            elif stride == 1:
+                terms.append(self.use(index))
+            else:
+                terms.append(f"{self.use(index)} * {stride}")
+        if constant or not terms:
+            terms.append(str(constant))
+        return " + ".join(terms)
+
+    # Statements
+
+    def print(self) -> None:
+        function = self.function
+        block = function.body.block
+        arguments: list[str] = []
+        for index, argument in enumerate(block.args):
+            name = self.name(argument)
+            if isinstance(argument.type, MemRefType):
+                if is_readonly(function, index):
+                    self.constant.add(argument)
+                arguments.append(f"{self.pointer(argument)}{name}")
+            else:
+                arguments.append(f"{c_type(argument.type)} {name}")
+        visibility = function.sym_visibility
+        static = "static " if visibility and visibility.data == "private" else ""
+        if isinstance(function.location, NameLoc):
+            label = function.location.desc.data.replace("*/", "* /")
+            self.line(f"/* {label} */")
+        head = f"{static}void {function.sym_name.data}("
+        signature = f"{head}{', '.join(arguments) or 'void'})"
+        if len(signature) > 80:
+            joined = ",\n    ".join(arguments)
+            signature = f"{head}\n    {joined})"
+        self.line(f"{signature} {{")
+        with self.indented():
+            for argument in block.args:
+                if not argument.uses:
+                    self.line(f"(void){self.text(argument)};")
+            self.body(block)
+        self.line("}")
+
+    def body(self, block: Block) -> None:
+        for op in block.ops:
+            self.statement(op)
+
+    def statement(self, op: Operation) -> None:
+        match op:
+            case arith.ConstantOp() | scf.YieldOp():
+                pass
+            case func.ReturnOp() if not op.arguments:
+                pass
+            case memref.GetGlobalOp():
+                self.spelled[op.memref] = Expression(op.name_.string_value())
+                self.constant.add(op.memref)
+            case memref.ReinterpretCastOp() | memref.ViewOp() | memref.SubviewOp():
+                self.view(op)
+            case memref.LoadOp():
+                place = self.place(op.memref, op.indices)
+                value = f"{self.text(op.memref)}[{place}]"
+                self.define(op.res, value)
+            case memref.StoreOp():
+                target = f"{self.text(op.memref)}[{self.place(op.memref, op.indices)}]"
+                self.line(f"{target} = {self.text(op.value)};")
+            case func.CallOp() if not op.results:
+                arguments = ", ".join(self.text(v) for v in op.operands)
+                self.line(f"{op.callee.string_value()}({arguments});")
+            case scf.ForOp():
+                self.loop(op)
+            case scf.IfOp():
+                self.branch(op)
+            case _ if isinstance(op, INLINED):
+                self.scalar(op)
+            case _:
+                raise DiagnosticException(
+                    f"tinyml-c: {op.name} has no C form; lower it first"
+                )
+
+    def define(self, value: SSAValue, expression: str) -> None:
+        if value.uses:
+            self.line(f"const {c_type(value.type)} {self.name(value)} = {expression};")
+
+    def scalar(self, op: Operation) -> None:
+        """Names the result of a pure op, or leaves it to be spelled where it is used."""
+        (result,) = op.results
+        if (use := result.get_user_of_unique_use()) is not None:
+            if use.parent is op.parent and not isinstance(use, REPEATING):
+                expression = self.expression(op)
+                if len(expression.text) <= LONGEST_EXPRESSION:
+                    self.spelled[result] = expression
+                    return
+        self.define(result, self.expression(op).text)
+
+    def view(
+        self, op: memref.ReinterpretCastOp | memref.ViewOp | memref.SubviewOp
+    ) -> None:
+        """A view is a pointer into its source."""
+        source, result = op.source, op.result
+        if source in self.constant:
+            self.constant.add(result)
+        base = self.text(source)
+        if isinstance(op, memref.ViewOp):
+            offset = self.text(op.byte_shift)
+            pointer = base if offset == "0" else f"{base} + {offset}"
+            target = self.pointer(result)
+            if target != self.pointer(source):
+                pointer = f"({target})(void *)({pointer})"
+        else:
+            dynamic = iter(op.offsets)
+            offsets = [
+                next(dynamic) if offset == memref.DYNAMIC_INDEX else int(offset)
+                for offset in op.static_offsets.get_values()
+            ]
+            assert isinstance(source.type, MemRefType)
+            strides = (
+                [1]
+                if isinstance(op, memref.ReinterpretCastOp)
+                else element_strides(source.type)
+            )
+            offset = self.offset(offsets, strides)
+            if offset == "0":
+                self.spelled[result] = self.value(source)
+                return
+            pointer = f"{base} + {offset}"
+        if result.uses:
+            self.line(f"{self.pointer(result)}{self.name(result)} = {pointer};")
+
+    def loop(self, op: scf.ForOp) -> None:
+        induction, *arguments = op.body.block.args
+        for result, argument, start in zip(
+            op.results, arguments, op.iter_args, strict=True
+        ):
+            text = self.text(start)
+            name = self.name(result)
+            self.spelled[argument] = Expression(name)
+            if isinstance(result.type, MemRefType):
+                self.line(f"{self.pointer(start)}{name} = {text};")
+            else:
+                self.line(f"{c_type(result.type)} {name} = {text};")
+        low, high, step = (self.use(v) for v in (op.lb, op.ub, op.step))
+        i = self.name(induction)
+        self.line(f"for (int32_t {i} = {low}; {i} < {high}; {i} += {step}) {{")
+        with self.indented():
+            self.body(op.body.block)
+            self.assign(op.results, op.body.block)
+        self.line("}")
+
+    def assign(self, targets: Sequence[SSAValue], block: Block) -> None:
+        """Gives the values that a block yields to variables, all at once."""
+        yielded = block.last_op
+        assert isinstance(yielded, scf.YieldOp)
+        pairs = [
+            (self.text(target), self.text(value), value.type)
+            for target, value in zip(targets, yielded.operands, strict=True)
+        ]
+        pairs = [(a, b, t) for a, b, t in pairs if a != b]
+        if len(pairs) > 1:
+            # A parallel copy: read everything before writing anything.
+            for position, (target, text, type) in enumerate(pairs):
+                assert not isinstance(type, MemRefType)
+                temporary = f"next_{target}"
+                self.line(f"const {c_type(type)} {temporary} = {text};")
+                pairs[position] = (target, temporary, type)
+        for target, text, _ in pairs:
+            self.line(f"{target} = {text};")
+
+    def branch(self, op: scf.IfOp) -> None:
+        for result in op.results:
+            self.line(f"{c_type(result.type)} {self.name(result)};")
+        self.line(f"if ({self.text(op.cond)}) {{")
+        with self.indented():
+            self.body(op.true_region.block)
+            if op.results:
+                self.assign(op.results, op.true_region.block)
+        if op.false_region.blocks:
+            self.line("} else {")
+            with self.indented():
+                self.body(op.false_region.block)
+                if op.results:
+                    self.assign(op.results, op.false_region.block)
+        self.line("}")
+
+
+def print_function(output: IO[str], function: func.FuncOp) -> None:
+    """Prints a function; a declared hook becomes a macro that does nothing."""
+    name = function.sym_name.data
+    if not function.is_declaration:
+        FunctionPrinter(output, function).print()
+    elif "tinyml.hook" in function.attributes:
+        output.write(f"#ifndef {name}\n#define {name}(layer) ((void)(layer))\n#endif\n")
+    else:
+        raise DiagnosticException(f"tinyml-c: @{name} is declared but not a hook")
+
+
+def declaration(op: GlobalOp) -> str:
+    size = math.prod(op.type.get_shape())
+    return f"const {c_type(op.type.element_type)} {op.sym_name.data}[{size}]"
+
+
+def print_global(output: IO[str], op: GlobalOp, per_line: int = 16) -> None:
+    """Prints a constant's definition."""
+    numbers = global_array(op).reshape(-1).tolist()
+    texts = [str(n) if n != -(1 << 31) else "INT32_MIN" for n in numbers]
+    output.write(f"{declaration(op)} = {{\n")
+    for start in range(0, len(texts), per_line):
+        output.write(f"  {', '.join(texts[start : start + per_line])},\n")
+    output.write("};\n")
+
+
+def print_code(output: IO[str], module: ModuleOp) -> None:
+    """Prints the functions of a module, and a declaration of each constant."""
+    for op in module.ops:
+        if isinstance(op, GlobalOp):
+            output.write(f"extern {declaration(op)};\n")
+    for op in module.ops:
+        match op:
+            case func.FuncOp():
+                output.write("\n")
+                print_function(output, op)
+            case GlobalOp():
+                pass
+            case _:
+                raise DiagnosticException(
+                    f"tinyml-c: {op.name} has no C form; lower it first"
+                )
+
+
+def print_constants(output: IO[str], module: ModuleOp) -> None:
+    """Prints the definition of each constant, declared before as C++ wants it."""
+    for op in module.ops:
+        if isinstance(op, GlobalOp):
+            output.write(f"extern {declaration(op)};\n")
+            print_global(output, op)

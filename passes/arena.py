@@ -1,0 +1,86 @@
+"""
+Offsets of buffers in one arena: pure functions on sizes and lives.
+
+Buffers whose lives overlap get disjoint bytes; the arena ends at its highest byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tinyml.passes.live_ranges import LiveRange
+
+
+def align_up(offset: int, alignment: int) -> int:
+    return -(-offset // alignment) * alignment
+
+
+def arena_size(ranges: Sequence[LiveRange], offsets: Sequence[int]) -> int:
+    """Bytes from the start of the arena to the end of its highest buffer."""
+    return max((o + r.size for o, r in zip(offsets, ranges, strict=True)), default=0)
+
+
+def place_separately(ranges: Sequence[LiveRange], alignment: int) -> list[int]:
+    """No sharing: each buffer after the one before."""
+    offsets: list[int] = []
+    offset = 0
+    for item in ranges:
+        offsets.append(offset)
+        offset = align_up(offset + item.size, alignment)
+    return offsets
+
+
+def place_in_order(
+    ranges: Sequence[LiveRange], order: Sequence[int], alignment: int
+) -> list[int]:
+    """Places buffers in `order`, each at the lowest offset that is free all its life."""
+    offsets = [0] * len(ranges)
+    placed: list[int] = []
+    for index in order:
+        item = ranges[index]
+        taken = sorted(
+            (offsets[other], offsets[other] + ranges[other].size)
+            for other in placed
+            if ranges[other].overlaps(item)
+        )
+        offset = 0
+        for start, end in taken:
+            if offset + item.size <= start:
+                break
+            offset = max(offset, align_up(end, alignment))
+        offsets[index] = offset
+        placed.append(index)
+    return offsets
+
+
+def place_greedily(ranges: Sequence[LiveRange], alignment: int) -> list[int]:
+    """
+    The best of a few greedy orders: large first, as TFLite Micro's planner; long-lived
+    first; area first; and in order of time. Ties go to the earlier order.
+    """
+    keys: list[Callable[[LiveRange], tuple[int, ...]]] = [
+        lambda r: (-r.size, r.first),
+        lambda r: (r.first - r.last, -r.size),
+        lambda r: (-r.size * (r.last - r.first + 1), r.first),
+        lambda r: (r.first, -r.size),
+    ]
+    plans = [
+        place_in_order(
+            ranges,
+            sorted(range(len(ranges)), key=lambda i, key=key: (*key(ranges[i]), i)),
+            alignment,
+        )
+        for key in keys
+    ]
+    return min(plans, key=lambda offsets: arena_size(ranges, offsets))
+
+
+def holes(ranges: Sequence[LiveRange], offsets: Sequence[int]) -> list[tuple[int, int]]:
+    """Byte ranges [start, end) below the arena's end that no buffer ever holds."""
+    found: list[tuple[int, int]] = []
+    reached = 0
+    for offset, item in sorted(zip(offsets, ranges, strict=True), key=lambda p: p[0]):
+        if offset > reached:
+            found.append((reached, offset))
+        reached = max(reached, offset + item.size)
+    return found

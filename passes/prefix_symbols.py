@@ -1,0 +1,46 @@
+"""
+Puts a prefix before every symbol, so that two networks link into one program.
+
+Functions, globals, and all references to them are renamed.
+
+Before: `"memref.global"() <{sym_name = "conv2d_0_weights", ...}>`
+After, with `prefix=kws`: `"memref.global"() <{sym_name = "kws_conv2d_0_weights", ...}>`
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.passes import ModulePass
+
+
+@dataclass(frozen=True)
+class PrefixSymbolsPass(ModulePass):
+    """Puts a prefix before every symbol."""
+
+    name = "tinyml-prefix-symbols"
+
+    prefix: str
+    """What comes before each name, without the underscore that joins them."""
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        def renamed(name: str) -> str:
+            return f"{self.prefix}_{name}"
+
+        for inner in op.walk():
+            match inner:
+                case func.FuncOp() | memref.GlobalOp():
+                    inner.properties["sym_name"] = StringAttr(
+                        renamed(inner.sym_name.data)
+                    )
+                case func.CallOp():
+                    name = renamed(inner.callee.string_value())
+                    inner.properties["callee"] = SymbolRefAttr(name)
+                case memref.GetGlobalOp():
+                    name = renamed(inner.name_.string_value())
+                    inner.properties["name"] = SymbolRefAttr(name)
+                case _:
+                    pass
