@@ -81,6 +81,8 @@ ACCESSES = {
     unicorn_const.UC_MEM_FETCH_PROT: "fetch from memory without code",
 }
 
+WRITE_ERRORS = (unicorn_const.UC_ERR_WRITE_UNMAPPED, unicorn_const.UC_ERR_WRITE_PROT)
+
 
 def _pages(length: int) -> int:
     return -(-length // PAGE) * PAGE
@@ -216,10 +218,14 @@ class UnicornMachine:
             # Nothing is at the address that would end it: the program exits by itself.
             self.engine.emu_start(entry | 1, 0xFFFF_FFFE, timeout=int(timeout * 1e6))
         except UcError as error:
-            # Only now is the PC that of the instruction.
-            illegal = getattr(error, "errno", 0) == unicorn_const.UC_ERR_INSN_INVALID
+            number: int = getattr(error, "errno", 0)
+            illegal = number == unicorn_const.UC_ERR_INSN_INVALID
             what = "undefined instruction" if illegal else str(error)
-            self.fault = f"{self.fault or what} in {self.program.where(self.pc)}"
+            # Only now is the PC that of the instruction; of a write, the block's.
+            where = self.program.where(self.pc)
+            if number in WRITE_ERRORS:
+                where = where.partition("+")[0]
+            self.fault = f"{self.fault or what} in {where}"
         if self.semihosting.exit_status is None and self.fault is None:
             self.fault = (
                 f"timed out after {timeout:g} s in {self.program.where(self.pc)}"
