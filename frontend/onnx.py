@@ -1,5 +1,6 @@
 """
-Imports int8 ONNX models in QDQ form, as onnxruntime's quantizer writes them.
+Imports int8 ONNX models as onnxruntime's quantizer writes them, in QDQ form or with
+QLinear operators (`onnx_qlinear`), which are QDQ form in fewer nodes.
 
 Each operator between DequantizeLinear and QuantizeLinear becomes one layer, named after
 its output tensor. ONNX computes there with reals; a layer computes the same from
@@ -30,6 +31,7 @@ from tinyml.frontend import onnx_pools as pools
 from tinyml.frontend import onnx_weighted as weighted
 from tinyml.frontend.onnx_context import Context, Pending, Target, Value
 from tinyml.frontend.onnx_graph import Graph, Node, TensorInfo, read_graph
+from tinyml.frontend.onnx_qlinear import FORMS, expand
 from tinyml.frontend.onnx_values import Constant, Quant, View
 
 LIFT = {"int8": 0, "uint8": 128}
@@ -211,6 +213,7 @@ HANDLERS: dict[str, Callable[[Context, Node], Value]] = {
 
 def translate(graph: Graph, name: str) -> ModuleOp:
     """The module of a graph."""
+    graph = expand(graph)
     context = Context(name, graph)
     if not graph.nodes:
         raise DiagnosticException("the graph is empty")
@@ -221,7 +224,7 @@ def translate(graph: Graph, name: str) -> ModuleOp:
         if handler is None:
             raise node.refuse(
                 "the operator is not supported; supported are "
-                + ", ".join(sorted(HANDLERS))
+                + ", ".join(sorted(HANDLERS | FORMS))
             )
         context.node = node
         try:

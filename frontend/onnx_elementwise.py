@@ -169,11 +169,12 @@ def import_softmax(context: Context, node: Node) -> Pending:
     The fixed-point softmax of `tinyml.softmax`, brought to the output's grid; unlike
     all others this layer is not exact, but one or two steps off a softmax of reals.
     """
-    node.expect_attributes("axis")
+    node.expect_attributes("axis", "opset")
     view, source = context.quantized(node.input(0))
     rank = len(view.shape)
-    axis = node.integer("axis", -1 if context.graph.opset >= 13 else 1) % rank
-    if context.graph.opset < 13 and axis != rank - 1:
+    opset = node.integer("opset", context.graph.opset)
+    axis = node.integer("axis", -1 if opset >= 13 else 1) % rank
+    if opset < 13 and axis != rank - 1:
         raise node.refuse(f"axis {axis} is not the last of {rank} dimensions")
     order = (*(i for i in range(rank) if i != axis), axis)
 

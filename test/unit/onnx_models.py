@@ -30,6 +30,10 @@ ELEMENTS = {
 }
 
 
+X, W, Y = 0.037, 0.0051, 0.081
+"""Scales of input, weights and output, without a meaning."""
+
+
 @dataclass
 class Model:
     """An ONNX graph under construction; methods return the names of tensors."""
@@ -108,7 +112,10 @@ class Model:
         graph = helper.make_graph(
             self.nodes, "test", self.inputs, self.outputs, self.constants
         )
-        opsets = [helper.make_opsetid("", self.opset)]
+        opsets = [
+            helper.make_opsetid("", self.opset),
+            helper.make_opsetid("com.microsoft", 1),
+        ]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
         return model.SerializeToString()
 
@@ -140,6 +147,12 @@ def nearest(
     """`numbers * factor + zero`, rounded to nearest, ties to even, clamped."""
     rounded = [round(int(n) * factor) + zero for n in numbers.flat]
     return np.clip(rounded, low, high).reshape(numbers.shape).astype(np.int8)
+
+
+def nearest_real(reals: np.ndarray, scale: Fraction, zero: int) -> np.ndarray:
+    """Exact reals on a grid."""
+    steps = [round(value / scale) + zero for value in reals.flat]
+    return np.clip(steps, -128, 127).reshape(reals.shape).astype(np.int8)
 
 
 def convolve(
