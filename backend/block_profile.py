@@ -10,9 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from tinyml.backend.cycle_model import Core, block_cycles
+from tinyml.backend.cycle_model import block_cycles
 from tinyml.backend.disassembly import Instruction, branch_target, disassemble
 from tinyml.backend.elf_image import Program
+from tinyml.backend.target_machine import Core
 
 HARNESS_FUNCTIONS = frozenset({"main", "reset"})
 """Functions of the harness that are not called `harness_*`."""

@@ -31,11 +31,9 @@ published table: +-25 %, good for ratios between programs and no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 from tinyml.backend.disassembly import SEVERAL, Instruction
-
-Core = Literal["cortex-m4", "cortex-m7"]
+from tinyml.backend.target_machine import Core
 
 LOADS = frozenset({"ldr", "ldrb", "ldrh", "ldrsb", "ldrsh", "vldr"})
 STORES = frozenset({"str", "strb", "strh", "vstr"})

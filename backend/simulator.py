@@ -21,15 +21,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from tinyml.backend.block_profile import FunctionProfile, profile_blocks
-from tinyml.backend.cycle_model import Core
 from tinyml.backend.elf_image import Program, read_program
 from tinyml.backend.memory_use import FILLS, MemoryUse
 from tinyml.backend.raw_run import RawRun, RunOptions, SimulatorError, stack_region
 from tinyml.backend.target_machine import TargetMachine
 
 SimulatorName = Literal["unicorn", "qemu", "host"]
-
-CORES: Mapping[str, Core] = {"cortex-m4": "cortex-m4", "cortex-m7": "cortex-m7"}
 
 HARNESS_STATUS: Mapping[int, str] = {
     111: "the core took a fault",
@@ -282,8 +279,8 @@ def _result(
     """Put runs one behind the other; the first is the measured one."""
     first, last = runs[0], runs[-1]
     functions: tuple[FunctionProfile, ...] = ()
-    if first.blocks is not None and program is not None:
-        functions = profile_blocks(program, first.blocks, CORES[target.name])
+    if first.blocks is not None and program is not None and target.core is not None:
+        functions = profile_blocks(program, first.blocks, target.core)
     return RunResult(
         simulator=simulator,
         program=program,

@@ -11,6 +11,9 @@ and is run for its arithmetic only.
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
+
+Core = Literal["cortex-m4", "cortex-m7"]
 
 MIB = 1 << 20
 KIB = 1 << 10
@@ -54,6 +57,8 @@ class TargetMachine:
     """A core with its memories; `host` is the machine the compiler runs on."""
 
     name: str
+    core: Core | None = None
+    """The core, which may have another name than the part; None on the host."""
     zig_cpu: str = ""
     """Value of clang's `-mcpu` as zig spells it, FPU features included."""
     gcc_flags: tuple[str, ...] = ()
@@ -66,7 +71,7 @@ class TargetMachine:
 
     @property
     def is_host(self) -> bool:
-        return not self.zig_cpu
+        return self.core is None
 
     def with_memory(
         self, flash: int | None = None, ram: int | None = None
@@ -106,6 +111,7 @@ TARGETS = (
     TargetMachine("host"),
     TargetMachine(
         "cortex-m4",
+        "cortex-m4",
         "cortex_m4+vfp4d16sp",
         ("-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
         "mps2-an386",
@@ -113,6 +119,7 @@ TARGETS = (
         MemoryRegion(SRAM_ORIGIN, 256 * KIB),
     ),
     TargetMachine(
+        "cortex-m7",
         "cortex-m7",
         "cortex_m7+fp_armv8d16",
         ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),

@@ -14,6 +14,7 @@ Facts about Unicorn 2.1.4 that this code is built around:
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,7 @@ from tinyml.backend.raw_run import (
     stack_region,
 )
 from tinyml.backend.semihosting import Semihosting, SemihostingError
-from tinyml.backend.target_machine import MemoryRegion, TargetMachine
+from tinyml.backend.target_machine import Core, MemoryRegion, TargetMachine
 from tinyml.backend.unicorn_hooks import (
     AlignmentCheck,
     Engine,
@@ -52,7 +53,7 @@ from tinyml.backend.unicorn_hooks import (
     new_engine,
 )
 
-MODELS = {
+MODELS: Mapping[Core, int] = {
     "cortex-m4": arm_const.UC_CPU_ARM_CORTEX_M4,
     "cortex-m7": arm_const.UC_CPU_ARM_CORTEX_M7,
 }
@@ -135,12 +136,12 @@ class UnicornMachine:
     """A core with its memories and the program loaded."""
 
     def __init__(self, program: Program, target: TargetMachine, fill: int):
-        if target.name not in MODELS:
+        if target.core is None:
             raise SimulatorError(f"Unicorn has no model for target {target.name}")
         self.program, self.target = program, target
         self.fault: str | None = None
         self.engine: Engine = new_engine(UC_ARCH_ARM, UC_MODE_THUMB)
-        self.engine.ctl_set_cpu_model(MODELS[target.name])
+        self.engine.ctl_set_cpu_model(MODELS[target.core])
         writable = UC_PROT_READ | UC_PROT_WRITE
         self._map(target.flash, UC_PROT_READ | UC_PROT_EXEC)
         self._map(target.ram, writable)
