@@ -1,12 +1,56 @@
 """Everything this distribution adds to xDSL, by name and loaded lazily."""
 
+from importlib import import_module
+
+from xdsl.ir import Dialect
+from xdsl.passes import ModulePass
 from xdsl.universe import Universe
+from xdsl.utils.target import Target
+
+PASSES = {
+    "tinyml-annotate-memory": ("annotate_memory", "AnnotateMemoryPass"),
+    "tinyml-convert-layers-to-loops": (
+        "convert_layers_to_loops",
+        "ConvertLayersToLoopsPass",
+    ),
+    "tinyml-insert-layer-hooks": ("insert_layer_hooks", "InsertLayerHooksPass"),
+    "tinyml-lower-arena": ("lower_arena", "LowerArenaPass"),
+    "tinyml-mark-readonly": ("mark_readonly", "MarkReadonlyPass"),
+    "tinyml-plan-memory": ("plan_memory", "PlanMemoryPass"),
+    "tinyml-prefix-symbols": ("prefix_symbols", "PrefixSymbolsPass"),
+    "tinyml-quantized-io": ("quantized_io", "QuantizedIOPass"),
+}
+"""Pass name: its module in `tinyml.passes` and its class."""
+
+TARGETS = {
+    "tinyml-c": ("c_target", "CTarget"),
+    "tinyml-mlir": ("mlir_target", "MLIRTarget"),
+}
+"""Target name: its module in `tinyml.backend` and its class."""
 
 
-def _tinyml():
+def _dialect() -> Dialect:
     from tinyml.dialects.tinyml import TinyML
 
     return TinyML
 
 
-TINYML_UNIVERSE = Universe(all_dialects={"tinyml": _tinyml})
+def _pass(module: str, name: str):
+    def load() -> type[ModulePass]:
+        return getattr(import_module(f"tinyml.passes.{module}"), name)
+
+    return load
+
+
+def _target(module: str, name: str):
+    def load() -> type[Target]:
+        return getattr(import_module(f"tinyml.backend.{module}"), name)
+
+    return load
+
+
+TINYML_UNIVERSE = Universe(
+    all_dialects={"tinyml": _dialect},
+    all_passes={key: _pass(*place) for key, place in PASSES.items()},
+    all_targets={key: _target(*place) for key, place in TARGETS.items()},
+)

@@ -10,7 +10,7 @@ arithmetic is plain, arithmetic that may wrap goes through unsigned types, `inde
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from typing import IO, NamedTuple
@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     Float32Type,
     FloatAttr,
     IndexType,
@@ -199,7 +200,7 @@ class FunctionPrinter:
         self.output.write(f"{'  ' * self.depth}{text}\n")
 
     @contextmanager
-    def indented(self) -> Iterator[None]:
+    def indented(self) -> Generator[None]:
         self.depth += 1
         yield
         self.depth -= 1
@@ -372,7 +373,7 @@ class FunctionPrinter:
             self.line(f"const {c_type(value.type)} {self.name(value)} = {expression};")
 
     def scalar(self, op: Operation) -> None:
-        """Names the result of a pure op, or leaves it to be spelled where it is used."""
+        """Names the result of a pure op, or leaves it to be spelled at its use."""
         (result,) = op.results
         if (use := result.get_user_of_unique_use()) is not None:
             if use.parent is op.parent and not isinstance(use, REPEATING):
@@ -399,7 +400,7 @@ class FunctionPrinter:
         else:
             dynamic = iter(op.offsets)
             offsets = [
-                next(dynamic) if offset == memref.DYNAMIC_INDEX else int(offset)
+                next(dynamic) if offset == DYNAMIC_INDEX else int(offset)
                 for offset in op.static_offsets.get_values()
             ]
             assert isinstance(source.type, MemRefType)

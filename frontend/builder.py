@@ -76,7 +76,10 @@ class NetworkBuilder:
         """
         Appends a layer. `label` is the name of its output in the model, `index` the
         position of its operator in the model's file.
+
+        Raises VerifyException if the layer is not a valid one.
         """
+        op.verify_()
         op.location = NameLoc(StringAttr(label), NoneAttr())
         if index is not None:
             op.attributes["tinyml.index"] = IntegerAttr(index, i64)

@@ -18,7 +18,7 @@ import numpy as np
 import tflite
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Attribute, SSAValue
-from xdsl.utils.exceptions import DiagnosticException
+from xdsl.utils.exceptions import DiagnosticException, VerifyException
 
 from tinyml.dialects.attributes import Rounding, TensorAttr, WindowAttr
 from tinyml.dialects.constants import ELEMENT_TYPES
@@ -272,7 +272,7 @@ class Importer:
             self.operator = operator
             try:
                 handler(self, operator)
-            except DiagnosticException as error:
+            except (DiagnosticException, VerifyException) as error:
                 raise DiagnosticException(f"{operator.where}: {error}") from error
         for tensor in file.outputs:
             if tensor.index not in self.values:

@@ -33,7 +33,7 @@ def place_separately(ranges: Sequence[LiveRange], alignment: int) -> list[int]:
 def place_in_order(
     ranges: Sequence[LiveRange], order: Sequence[int], alignment: int
 ) -> list[int]:
-    """Places buffers in `order`, each at the lowest offset that is free all its life."""
+    """Places buffers in `order`, each at the lowest offset free all its life."""
     offsets = [0] * len(ranges)
     placed: list[int] = []
     for index in order:

@@ -1,0 +1,43 @@
+"""The target `tinyml-mlir`: textual IR that people read, with long constants elided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import IO
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
+from xdsl.ir import Attribute
+from xdsl.printer import Printer
+from xdsl.utils.target import Target
+
+
+class ElidingPrinter(Printer):
+    """Prints `dense<__elided__>` for constants of more than a few elements."""
+
+    longest: int = 16
+
+    def print_attribute(self, attribute: Attribute) -> None:
+        if isinstance(attribute, DenseIntOrFPElementsAttr):
+            if len(attribute.data.data) > self.longest:
+                self.print_string("dense<__elided__> : ")
+                return super().print_attribute(attribute.type)
+        return super().print_attribute(attribute)
+
+
+@dataclass(frozen=True)
+class MLIRTarget(Target):
+    """Prints textual IR; with `elide`, constants are shortened and cannot be parsed."""
+
+    name = "tinyml-mlir"
+
+    elide: bool = True
+    """Whether to print long constants as `dense<__elided__>`."""
+
+    debuginfo: bool = False
+    """Whether to print locations."""
+
+    def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
+        make = ElidingPrinter if self.elide else Printer
+        make(output, print_debuginfo=self.debuginfo).print_op(module)
+        output.write("\n")

@@ -1,0 +1,155 @@
+"""
+What outsiders need to know of a lowered network, read from its IR.
+
+Expects a module after `tinyml-lower-arena`: everything stands in attributes of the
+network's function and of the calls that its layers became.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from xdsl.dialects import arith, func, memref
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    StringAttr,
+)
+from xdsl.ir import Attribute, SSAValue
+from xdsl.utils.exceptions import DiagnosticException
+
+from tinyml.dialects.attributes import TensorAttr
+from tinyml.dialects.constants import numpy_dtype
+from tinyml.dialects.layer import buffer_bytes, buffer_type
+from tinyml.dialects.network import layer_calls, layer_name
+
+
+@dataclass(frozen=True)
+class PortInfo:
+    """An input or output: where it lies in the arena, and what its numbers mean."""
+
+    label: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[np.generic]
+    scale: float | None
+    zero_point: int
+    at: int
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return int(np.prod(self.shape)) * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class LayerInfo:
+    """A layer: its operator in the model, its work, and where its output lies."""
+
+    index: int
+    """The operator's position in the model's file; the layer's own if it has none."""
+    op: str
+    name: str
+    kernel: str
+    macs: int
+    live_bytes: int
+    at: int
+    size: int
+
+
+@dataclass(frozen=True)
+class NetworkInfo:
+    """A lowered network. Sizes and offsets in bytes."""
+
+    function: func.FuncOp
+    arena_bytes: int
+    inputs: tuple[PortInfo, ...]
+    outputs: tuple[PortInfo, ...]
+    layers: tuple[LayerInfo, ...]
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.macs for layer in self.layers)
+
+
+def network_info(module: ModuleOp) -> NetworkInfo:
+    """Raises DiagnosticException if the module is not lowered."""
+    found = [
+        op
+        for op in module.ops
+        if isinstance(op, func.FuncOp) and "tinyml.inputs" in op.attributes
+    ]
+    if len(found) != 1:
+        raise DiagnosticException(
+            "the pipeline does not end in a lowered network: it has to contain "
+            "tinyml-plan-memory, tinyml-convert-layers-to-loops and tinyml-lower-arena"
+        )
+    function = found[0]
+    return NetworkInfo(
+        function,
+        integer(function.attributes, "tinyml.arena_bytes"),
+        ports(function.attributes["tinyml.inputs"]),
+        ports(function.attributes["tinyml.outputs"]),
+        tuple(layer_info(i, call) for i, call in enumerate(layer_calls(module))),
+    )
+
+
+def integer(
+    attributes: dict[str, Attribute], key: str, default: int | None = None
+) -> int:
+    attr = attributes.get(key)
+    if isinstance(attr, IntegerAttr):
+        return attr.value.data
+    if default is None:
+        raise DiagnosticException(f"the lowered network has no {key}")
+    return default
+
+
+def ports(attr: Attribute) -> tuple[PortInfo, ...]:
+    assert isinstance(attr, ArrayAttr)
+    found: list[PortInfo] = []
+    for item in attr:
+        assert isinstance(item, DictionaryAttr)
+        tensor, type = item.data["tensor"], item.data["type"]
+        assert isinstance(tensor, TensorAttr)
+        assert isinstance(type, MemRefType)
+        scale = tensor.scale
+        found.append(
+            PortInfo(
+                tensor.label.data,
+                type.get_shape(),
+                numpy_dtype(type.element_type),
+                scale.value.data if isinstance(scale, FloatAttr) else None,
+                tensor.zero_point.data,
+                integer(dict(item.data), "at"),
+            )
+        )
+    return tuple(found)
+
+
+def layer_info(position: int, call: func.CallOp) -> LayerInfo:
+    op = call.attributes["tinyml.op"]
+    assert isinstance(op, StringAttr)
+    output = call.operands[-1]
+    return LayerInfo(
+        integer(call.attributes, "tinyml.index", position),
+        op.data,
+        layer_name(call),
+        call.callee.string_value(),
+        integer(call.attributes, "tinyml.macs", 0),
+        integer(call.attributes, "tinyml.live_bytes", 0),
+        arena_offset(output),
+        buffer_bytes(buffer_type(output)),
+    )
+
+
+def arena_offset(buffer: SSAValue) -> int:
+    """The offset of a view of the arena."""
+    assert isinstance(view := buffer.owner, memref.ViewOp)
+    assert isinstance(offset := view.byte_shift.owner, arith.ConstantOp)
+    assert isinstance(value := offset.value, IntegerAttr)
+    return value.value.data

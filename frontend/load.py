@@ -1,0 +1,73 @@
+"""Imports a model file by its extension, and turns every failure into one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.parser import Parser
+from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
+
+FORMATS = (".tflite", ".onnx", ".mlir")
+
+
+def load_model(path: Path) -> ModuleOp:
+    """
+    The verified module of a model file; its function is `@main`.
+
+    Raises DiagnosticException, with the file's name in front, for a file that is
+    missing, damaged, or of a kind or content that is not supported.
+    """
+    if path.suffix not in FORMATS:
+        raise DiagnosticException(
+            f"{path}: unknown kind of model {path.suffix!r}; known are "
+            + ", ".join(FORMATS)
+        )
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DiagnosticException(f"{path}: {error.strerror}") from error
+    try:
+        module = import_bytes(data, path.suffix, str(path))
+        module.verify()
+    except (DiagnosticException, VerifyException) as error:
+        raise DiagnosticException(f"{path}: {one_line(error)}") from error
+    return module
+
+
+def import_bytes(data: bytes, suffix: str, name: str) -> ModuleOp:
+    """The module of a model's bytes."""
+    if suffix == ".tflite":
+        from tinyml.frontend.tflite import import_tflite
+
+        return import_tflite(data, "main")
+    if suffix == ".onnx":
+        from tinyml.frontend.onnx import import_onnx
+
+        return import_onnx(data, "main")
+    return parse_mlir(data, name)
+
+
+def parse_mlir(data: bytes, name: str) -> ModuleOp:
+    from xdsl.universe import Universe
+
+    context = Context()
+    for dialect, factory in Universe.get_multiverse().all_dialects.items():
+        context.register_dialect(dialect, factory)
+    try:
+        return Parser(context, data.decode(), name).parse_module()
+    except (ParseError, UnicodeError) as error:
+        raise DiagnosticException(one_line(error)) from error
+
+
+def one_line(error: Exception) -> str:
+    """The sentence of an error, without the code that xDSL shows around it."""
+    if isinstance(error, ParseError):
+        return f"line {error.span.get_location().line}: {error.msg}"
+    told = [line.strip(" |^-") for line in str(error).splitlines()]
+    marker = "Operation does not verify: "
+    for line in told:
+        if marker in line:
+            return line[line.index(marker) + len(marker) :]
+    return next((line for line in told if line), type(error).__name__)

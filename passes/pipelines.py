@@ -1,0 +1,29 @@
+"""
+The pipelines that have a name: from a network of layers to what the C printer spells.
+"""
+
+from __future__ import annotations
+
+LOWERING = (
+    "tinyml-annotate-memory,tinyml-convert-layers-to-loops,tinyml-lower-arena,"
+    "tinyml-insert-layer-hooks,dce,tinyml-mark-readonly"
+)
+
+PIPELINES = {
+    "default": f"tinyml-plan-memory,{LOWERING}",
+    "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
+}
+"""
+`default` shares bytes between buffers; `reference` lowers layer by layer with no fusion
+and no sharing, so that every layer's output is there when the network has run.
+"""
+
+
+def expand(spec: str) -> str:
+    """A pass string with a leading `@name` replaced; raises ValueError if unknown."""
+    if not spec.startswith("@"):
+        return spec
+    if spec[1:] not in PIPELINES:
+        known = ", ".join(f"@{name}" for name in PIPELINES)
+        raise ValueError(f"unknown pipeline {spec!r}; there are: {known}")
+    return PIPELINES[spec[1:]]

@@ -1,0 +1,131 @@
+"""
+Drops the float or transposed boundary of a network.
+
+An input that only a `quantize`, `dequantize`, `requantize` or `transpose` reads is
+replaced by that layer's output, again and again; an output that one of these writes, by
+that layer's input. What is left are, as a rule, the int8 NHWC tensors behind them.
+
+Before:
+
+    func.func @main(%x: memref<1x8xf32> {tinyml.input = #tinyml.tensor<"x">}, ...)
+      %q = tinyml.alloc : memref<1x8xi8>
+      tinyml.quantize ins(%x : ...) outs(%q : ...) scale 5.0e-01 : f32 ...
+
+After:
+
+    func.func @main(%q: memref<1x8xi8>
+                    {tinyml.input = #tinyml.tensor<"x", 5.0e-01 : -1>}, ...)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xdsl.context import Context
+from xdsl.dialects import func
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    FloatAttr,
+    ModuleOp,
+    NoneAttr,
+)
+from xdsl.ir import BlockArgument, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
+
+from tinyml.dialects.attributes import TensorAttr
+from tinyml.dialects.layer import LayerOp, buffer_type, integers
+from tinyml.dialects.network import network_function, network_inputs, network_outputs
+from tinyml.dialects.tinyml import (
+    AllocOp,
+    DequantizeOp,
+    QuantizeOp,
+    RequantizeOp,
+    TransposeOp,
+)
+
+BOUNDARY = (QuantizeOp, DequantizeOp, RequantizeOp, TransposeOp)
+
+
+def boundary_reader(value: SSAValue) -> LayerOp | None:
+    """The boundary layer that is the only user of an input, if it writes a buffer."""
+    user = value.get_user_of_unique_use()
+    if isinstance(user, BOUNDARY) and isinstance(user.layer_output.owner, AllocOp):
+        return user
+    return None
+
+
+def boundary_writer(value: SSAValue) -> LayerOp | None:
+    """The boundary layer that writes an output nobody reads, if it reads a buffer."""
+    user = value.get_user_of_unique_use()
+    if isinstance(user, BOUNDARY) and user.layer_output is value:
+        source = user.layer_inputs[0]
+        if isinstance(source.owner, AllocOp):
+            readers = [
+                use
+                for use in source.uses
+                if isinstance(use.operation, LayerOp)
+                and use.operation.layer_output is not source
+            ]
+            return user if len(readers) == 1 else None
+    return None
+
+
+def requantized(tensor: TensorAttr, op: LayerOp, inward: bool) -> TensorAttr:
+    """The quantization on the other side of a boundary layer."""
+    scale, zero_point = tensor.scale, tensor.zero_point.data
+    match op:
+        case QuantizeOp() if inward:
+            scale, zero_point = op.scale, integers(op.zero_points)[0]
+        case DequantizeOp() if not inward:
+            scale, zero_point = op.scale, integers(op.zero_points)[0]
+        case RequantizeOp() if isinstance(scale, FloatAttr):
+            factor = op.requant.multiplier.data * 2.0 ** (op.requant.shift.data - 31)
+            points = integers(op.zero_points)
+            real = scale.value.data
+            real = real / factor if inward else real * factor
+            return TensorAttr.get(tensor.label.data, real, points[1 if inward else 0])
+        case TransposeOp():
+            pass
+        case _:
+            scale = NoneAttr()
+    number = scale.value.data if isinstance(scale, FloatAttr) else None
+    return TensorAttr.get(tensor.label.data, number, zero_point)
+
+
+def replace_argument(
+    function: func.FuncOp, argument: SSAValue, op: LayerOp, role: str
+) -> None:
+    """Makes the buffer on the other side of `op` the argument, and drops `op`."""
+    assert isinstance(argument, BlockArgument)
+    inward = role == "tinyml.input"
+    inner = op.layer_output if inward else op.layer_inputs[0]
+    attributes = [dict(a.data) for a in function.arg_attrs or ()]
+    tensor = attributes[argument.index][role]
+    assert isinstance(tensor, TensorAttr)
+    attributes[argument.index][role] = requantized(tensor, op, inward)
+    function.arg_attrs = ArrayAttr(DictionaryAttr(a) for a in attributes)
+    Rewriter.erase_op(op)
+    Rewriter.replace_value_with_new_type(argument, buffer_type(inner))
+    alloc = inner.owner
+    assert isinstance(alloc, AllocOp)
+    inner.replace_all_uses_with(argument)
+    Rewriter.erase_op(alloc)
+    function.update_function_type()
+
+
+@dataclass(frozen=True)
+class QuantizedIOPass(ModulePass):
+    """Drops the float or transposed boundary of a network."""
+
+    name = "tinyml-quantized-io"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        function = network_function(op)
+        for port in network_inputs(function):
+            while (layer := boundary_reader(port.value)) is not None:
+                replace_argument(function, port.value, layer, "tinyml.input")
+        for port in network_outputs(function):
+            while (layer := boundary_writer(port.value)) is not None:
+                replace_argument(function, port.value, layer, "tinyml.output")
