@@ -18,14 +18,21 @@ from tinyml.frontend.onnx_context import Context, Pending, Target
 from tinyml.frontend.onnx_graph import Node, Shape
 from tinyml.frontend.onnx_values import FULL, NHWC, Quant, View, default_order
 from tinyml.frontend.onnx_weighted import arithmetic
-from tinyml.frontend.onnx_window import ATTRIBUTES, Window, read_window
+from tinyml.frontend.onnx_window import (
+    ATTRIBUTES,
+    Window,
+    lift,
+    read_window,
+    with_row,
+    without_row,
+)
 from tinyml.frontend.quantization import quantize_multiplier
 
 
 def pool_window(node: Node, view: View) -> Window:
     """The window of a pool, which lies on an input of four dimensions."""
     if len(view.shape) != 4:
-        raise node.refuse(f"input {list(view.shape)}, only four dimensions (2-D)")
+        raise node.refuse(f"input {list(view.shape)}, only 1-D and 2-D are supported")
     window = read_window(node, (), view.shape[2:])
     for axis in window.axes:
         if max(axis.pad_before, axis.pad_after) >= axis.kernel:
@@ -41,17 +48,30 @@ def import_max_pool(context: Context, node: Node) -> View:
     view = context.view(node.input(0))
     if view.element == "float32" and view.quant is None:
         raise node.refuse(f'input "{node.input(0)}" is not quantized')
+    if flat := len(view.shape) == 3:
+        node, view = lift(node), view.reshaped(with_row(view.shape))
     window = pool_window(node, view)
     x = context.arranged(view, NHWC, node.input(0))
     result = window.output(view.shape[0], view.shape[2:], view.shape[1])
     layer = MaxPool2DOp(x, context.buffer(result), window.attribute, FULL)
-    y = context.add(layer, node.output)
-    return View.of(y, NHWC, view.element, view.quant)
+    y = View.of(context.add(layer, node.output), NHWC, view.element, view.quant)
+    return y.reshaped(without_row(y.shape)) if flat else y
 
 
 def import_average_pool(context: Context, node: Node) -> Pending:
     node.expect_attributes(*ATTRIBUTES, "ceil_mode", "count_include_pad")
     view, source = context.quantized(node.input(0))
+    if len(view.shape) == 3:
+        lifted = average_pool(
+            context, lift(node), view.reshaped(with_row(view.shape)), source
+        )
+        flat = without_row(lifted.shape)
+        return lifted.moved(flat, lambda y: y.reshaped(flat))
+    return average_pool(context, node, view, source)
+
+
+def average_pool(context: Context, node: Node, view: View, source: Quant) -> Pending:
+    """The mean over windows of an input of four dimensions."""
     window = pool_window(node, view)
     axes, sizes = window.axes, view.shape[2:]
     if any(window.pad):
@@ -120,8 +140,11 @@ def mean(
     """The mean over some dimensions of the tensor."""
     count = prod(view.shape[axis] for axis in axes)
     kept = tuple(1 if i in axes else n for i, n in enumerate(view.shape))
-    left = [i for i in range(len(view.shape)) if i not in axes]
-    shape = kept if keep else tuple(view.shape[i] for i in left)
+    left = tuple(n for i, n in enumerate(view.shape) if i not in axes)
+    shape = kept if keep else left
+    if len(view.shape) == 3:
+        view, kept = view.reshaped(with_row(view.shape)), with_row(kept)
+        axes = tuple(3 if axis == 2 else axis for axis in axes)
 
     def emit(target: Target) -> View:
         order = default_order(len(view.shape))

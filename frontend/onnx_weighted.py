@@ -25,7 +25,14 @@ from tinyml.dialects.tinyml import (
 from tinyml.frontend.onnx_context import Context, Pending, Target
 from tinyml.frontend.onnx_graph import Node, Shape
 from tinyml.frontend.onnx_values import NHWC, Constant, Quant, View
-from tinyml.frontend.onnx_window import ATTRIBUTES, Window, read_window
+from tinyml.frontend.onnx_window import (
+    ATTRIBUTES,
+    Window,
+    lift,
+    read_window,
+    with_row,
+    without_row,
+)
 from tinyml.frontend.quantization import requant_table
 
 Emit = Callable[[np.ndarray | None, Target], View]
@@ -111,11 +118,14 @@ def import_conv(context: Context, node: Node) -> Pending:
     view, source = context.quantized(node.input(0))
     constant = context.constant(node.input(1))
     weights, scales = constant.symmetric()
-    if len(view.shape) != 4 or weights.ndim != 4:
+    if len(view.shape) not in (3, 4) or weights.ndim != len(view.shape):
         raise node.refuse(
-            f"input {list(view.shape)}, weights {list(weights.shape)}: only 2-D "
-            "convolution (four dimensions) is supported"
+            f"input {list(view.shape)}, weights {list(weights.shape)}: only 1-D and "
+            "2-D convolution is supported"
         )
+    if flat := len(view.shape) == 3:
+        node, view = lift(node), view.reshaped(with_row(view.shape))
+        weights = weights.reshape(with_row(weights.shape))
     group, channels = node.integer("group", 1), view.shape[1]
     window = read_window(node, weights.shape[2:], view.shape[2:])
     if group == 1 and weights.shape[1] == channels:
@@ -145,10 +155,12 @@ def import_conv(context: Context, node: Node) -> Pending:
             target.clamp,
             Rounding.EVEN,
         )
-        return View.of(context.add(layer, target.label), NHWC, "float32", target.quant)
+        y = View.of(context.add(layer, target.label), NHWC, "float32", target.quant)
+        return y.reshaped(without_row(y.shape)) if flat else y
 
     bias = real_bias(context, node, outputs)
-    return weighted(node, (result[0], outputs, *result[1:3]), 1, bias, emit)
+    shape = (result[0], outputs, *result[1:3])
+    return weighted(node, without_row(shape) if flat else shape, 1, bias, emit)
 
 
 def padded(

@@ -7,7 +7,7 @@ sizes down or up; the compiler knows rows and columns of padding only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.attributes import WindowAttr
@@ -54,6 +54,27 @@ class Window:
         return batch, height, width, channels
 
 
+def lift(node: Node) -> Node:
+    """A convolution or pool of one dimension as one of two: the width of one row."""
+    attributes = dict(node.attributes)
+    for name in ("kernel_shape", "strides", "dilations"):
+        if isinstance(value := attributes.get(name), tuple):
+            attributes[name] = (1, *value)
+    if isinstance(pads := attributes.get("pads"), tuple) and len(pads) == 2:
+        attributes["pads"] = (0, pads[0], 0, pads[1])
+    return replace(node, attributes=attributes)
+
+
+def with_row(shape: Shape) -> Shape:
+    """The shape [n, c, w] as [n, c, 1, w]."""
+    return *shape[:2], 1, *shape[2:]
+
+
+def without_row(shape: Shape) -> Shape:
+    """The shape [n, c, 1, w] as [n, c, w]."""
+    return *shape[:2], *shape[3:]
+
+
 def read_window(node: Node, kernel: Shape, sizes: Shape) -> Window:
     """The window of a node on an input of these two spatial sizes."""
     kernel = node.integers("kernel_shape", kernel)
@@ -62,7 +83,8 @@ def read_window(node: Node, kernel: Shape, sizes: Shape) -> Window:
     pads = node.integers("pads", (0, 0, 0, 0))
     if not len(kernel) == len(strides) == len(dilations) == len(sizes) == 2:
         raise node.refuse(
-            f"kernel {list(kernel)} is not of two dimensions, only 2-D is supported"
+            f"kernel {list(kernel)}, strides {list(strides)}, dilations "
+            f"{list(dilations)} do not fit an input of two dimensions"
         )
     if len(pads) != 4 or min(pads) < 0:
         raise node.refuse(f"pads {list(pads)} are not four numbers >= 0")

@@ -86,9 +86,13 @@ REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
         'node 2 Conv "conv_2": group 2 with 4 input channels and weights [4, 2, 3, 3]: '
         "supported are group 1 and depthwise",
     ),
-    "1-D convolution": (
+    "weights of another dimension": (
         conv(byte(4, 4, 3)),
-        "only 2-D convolution (four dimensions) is supported",
+        "input [1, 4, 5, 5], weights [4, 4, 3]: only 1-D and 2-D convolution",
+    ),
+    "strides of another dimension": (
+        conv(byte(4, 4, 3, 3), strides=[1]),
+        "strides [1], dilations [1, 1] do not fit an input of two dimensions",
     ),
     "window does not fit": (
         conv(byte(4, 4, 7, 7)),

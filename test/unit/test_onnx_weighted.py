@@ -81,6 +81,33 @@ def test_conv(
     np.testing.assert_array_equal(y, np.stack(expected, axis=1))
 
 
+def test_one_dimension():
+    """A convolution, pools and a mean over time are those of a map of one row."""
+    x, w = random_bytes(1, 1, 3, 12), random_bytes(2, 4, 3, 3)
+    model = Model()
+    source = model.dequantize(model.input(x.shape), 0.5)
+    conv = model.node("Conv", source, model.weights(w, 0.125), pads=[1, 0], strides=[2])
+    conv = model.dequantize(model.quantize(conv, 2.0), 2.0)
+    largest = model.node("MaxPool", conv, kernel_shape=[2])
+    average = model.node("AveragePool", largest, kernel_shape=[3], strides=[1])
+    average = model.dequantize(model.quantize(average, 1.0), 1.0)
+    model.output(model.quantize(average, 1.0))
+    model.output(model.quantize(model.node("ReduceMean", average, axes=[2]), 0.5))
+
+    row = w.reshape(4, 3, 1, 3)
+    acc = convolve(x.reshape(1, 3, 1, 12), row, (0, 1, 0, 0), (1, 2))[:, :, 0]
+    y = nearest(acc, Fraction(1, 32), 0)
+    y = np.maximum(y[..., :-1], y[..., 1:]).astype(np.int64)
+    y = nearest(y[..., :-2] + y[..., 1:-1] + y[..., 2:], Fraction(2, 3), 0)
+    mean = y.astype(np.int64).sum(axis=2, keepdims=True)
+    first, second = model.run(x)
+    np.testing.assert_array_equal(first, y)
+    np.testing.assert_array_equal(second, nearest(mean, Fraction(2, y.shape[2]), 0))
+    names = op_names(model.imported())
+    assert names[:3] == ["reshape", "transpose", "conv2d"]
+    assert names[3:6] == ["max_pool2d", "depthwise_conv2d", "mean"]
+
+
 @pytest.mark.parametrize(
     "activation, low, high",
     [(["Relu"], 0.0, None), (["Clip", 0.0, 6.0], 0.0, 6.0), (["Clip", -1.0], -1, None)],
