@@ -319,6 +319,8 @@ class FunctionPrinter:
         if isinstance(function.location, NameLoc):
             label = function.location.desc.data.replace("*/", "* /")
             self.line(f"/* {label} */")
+        if "no_inline" in function.attributes:
+            static = f"TINYML_NO_INLINE {static}"
         head = f"{static}void {function.sym_name.data}("
         signature = f"{head}{', '.join(arguments) or 'void'})"
         if len(signature) > 80:
@@ -499,8 +501,21 @@ def print_global(output: IO[str], op: GlobalOp, per_line: int = 16) -> None:
     output.write("};\n")
 
 
+NO_INLINE = """\
+#ifndef TINYML_NO_INLINE
+#if defined(__GNUC__)
+#define TINYML_NO_INLINE __attribute__((noinline))
+#else
+#define TINYML_NO_INLINE
+#endif
+#endif
+"""
+
+
 def print_code(output: IO[str], module: ModuleOp) -> None:
     """Prints the functions of a module, and a declaration of each constant."""
+    if any("no_inline" in op.attributes for op in module.ops):
+        output.write(NO_INLINE)
     for op in module.ops:
         if isinstance(op, GlobalOp):
             output.write(f"extern {declaration(op)};\n")

@@ -75,12 +75,12 @@ def place_greedily(ranges: Sequence[LiveRange], alignment: int) -> list[int]:
     return min(plans, key=lambda offsets: arena_size(ranges, offsets))
 
 
-def holes(ranges: Sequence[LiveRange], offsets: Sequence[int]) -> list[tuple[int, int]]:
-    """Byte ranges [start, end) below the arena's end that no buffer ever holds."""
+def gaps(used: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Byte ranges [start, end) from 0 to the last end that no range covers."""
     found: list[tuple[int, int]] = []
     reached = 0
-    for offset, item in sorted(zip(offsets, ranges, strict=True), key=lambda p: p[0]):
-        if offset > reached:
-            found.append((reached, offset))
-        reached = max(reached, offset + item.size)
+    for start, end in sorted(used):
+        if start > reached:
+            found.append((reached, start))
+        reached = max(reached, end)
     return found

@@ -39,6 +39,7 @@ from xdsl.dialects.builtin import (
     MemRefType,
     ModuleOp,
     StringAttr,
+    UnitAttr,
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -165,6 +166,7 @@ class Outliner:
         kernel.builder.insert(func.ReturnOp())
         types = [argument.type for argument in block.args]
         function = func.FuncOp(name, (types, []), Region(block), visibility="private")
+        function.attributes["no_inline"] = UnitAttr()
         function.location = op.location
         Rewriter.insert_op(function, InsertPoint.before(self.network))
 

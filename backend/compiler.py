@@ -1,0 +1,259 @@
+"""
+From a model file to a compiled network: the work of `tinyml compile`.
+
+Imports the model, runs a pipeline of passes over it, prints C, measures the C with the
+target's compiler, and checks budgets. Nothing is written before all of that is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass, PassPipeline
+from xdsl.printer import Printer
+from xdsl.universe import Universe
+from xdsl.utils.exceptions import DiagnosticException
+
+from tinyml.backend.c_package import CPackage, c_package
+from tinyml.backend.network_info import NetworkInfo
+from tinyml.backend.target_machine import TargetMachine, get_target
+from tinyml.backend.toolchain import find_toolchain
+from tinyml.frontend.builder import c_identifier
+from tinyml.frontend.load import load_model, one_line
+from tinyml.passes.arena import gaps
+from tinyml.passes.pipelines import expand
+
+
+@dataclass(frozen=True)
+class CompileOptions:
+    """What `tinyml compile` is asked for. Budgets in bytes."""
+
+    target: str = "cortex-m4"
+    toolchain: str | None = None
+    ram: int | None = None
+    flash: int | None = None
+    pipeline: str = "@default"
+    quantized_io: bool = False
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class CompiledNetwork:
+    """A network's files by name, and its report."""
+
+    name: str
+    files: Mapping[str, str]
+    report: dict[str, Any]
+
+    def write(self, directory: Path) -> None:
+        """Writes all files; each one appears whole or not at all."""
+        directory.mkdir(parents=True, exist_ok=True)
+        report = json.dumps(self.report, indent=1) + "\n"
+        with tempfile.TemporaryDirectory(dir=directory) as temporary:
+            for name, text in {**self.files, "report.json": report}.items():
+                whole = Path(temporary) / name
+                whole.write_text(text)
+                os.replace(whole, directory / name)
+
+
+def run_pipeline(module: ModuleOp, spec: str) -> None:
+    """Runs passes (`a,b{x=1}` or `@name`) and verifies the module after each."""
+
+    def verify(
+        done: ModulePass | None, module: ModuleOp, following: ModulePass | None
+    ) -> None:
+        if done is not None:
+            module.verify()
+
+    passes = dict(Universe.get_multiverse().all_passes)
+    try:
+        pipeline = PassPipeline.parse_spec(passes, expand(spec), verify)
+    except ValueError as error:
+        raise DiagnosticException(one_line(error)) from error
+    pipeline.apply(Context(), module)
+
+
+def textual_ir(module: ModuleOp) -> str:
+    """The module as text that parses, with locations."""
+    output = StringIO()
+    Printer(output, print_debuginfo=True).print_op(module)
+    return output.getvalue() + "\n"
+
+
+def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
+    """
+    Compiles a model file. Raises DiagnosticException, PassFailedException,
+    ToolchainError or TargetError, each with one line for the user.
+    """
+    target = get_target(options.target)
+    name = options.name or c_identifier(path.stem)
+    if name != c_identifier(name):
+        raise DiagnosticException(
+            f"--name {name!r} is not a C identifier in lower case"
+        )
+    module = load_model(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    if options.quantized_io:
+        run_pipeline(module, "tinyml-quantized-io")
+    imported = textual_ir(module)
+    run_pipeline(module, options.pipeline)
+    banner = f"{path.name}, sha256 {digest[:16]}"
+    package = c_package(module, name, banner.replace("*/", "* /"))
+    report = describe(package, path, target, measure(package, target, options))
+    check_budgets(report, options)
+    return CompiledNetwork(name, {**package.files, f"{name}.mlir": imported}, report)
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What the compiler made of the C. Bytes."""
+
+    weights: int
+    tables: int
+    code: int
+    static: int
+    stack: int
+
+
+def measure(
+    package: CPackage, target: TargetMachine, options: CompileOptions
+) -> Measures:
+    """Compiles the C for its target and reads sizes and stack use off the objects."""
+    toolchain = find_toolchain(options.toolchain, target)
+    name = package.name
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        for file, text in package.files.items():
+            (folder / file).write_text(text)
+        sources = [folder / f"{name}.c", folder / f"{name}_weights.c"]
+        code, constants = toolchain.compile(sources, folder, include_dirs=[folder])
+    weights = sum(
+        symbol.size
+        for symbol in constants.symbols
+        if symbol.name.endswith(("_weights", "_bias"))
+    )
+    arena = package.info.arena_bytes
+    return Measures(
+        weights,
+        constants.rodata - weights,
+        code.text + code.rodata,
+        code.data + code.bss + code.noinit - (arena if code.sizes else 0),
+        stack_depth(package, code.stack_usage),
+    )
+
+
+def stack_depth(package: CPackage, usage: Mapping[str, int]) -> int:
+    """
+    The deepest stack of one inference: the entry, the network's body, and the kernel
+    with the largest frame. A function that was inlined is part of its caller's frame.
+    """
+    body = package.info.function.sym_name.data
+    kernels = [usage.get(layer.kernel, 0) for layer in package.info.layers]
+    entry = usage.get(f"{package.name}_run", 0)
+    return entry + usage.get(body, 0) + max(kernels, default=0)
+
+
+def describe(
+    package: CPackage, path: Path, target: TargetMachine, measures: Measures
+) -> dict[str, Any]:
+    """The content of report.json."""
+    info = package.info
+    inputs = sum(port.size for port in info.inputs)
+    outputs = sum(port.size for port in info.outputs)
+    peak = max(info.layers, key=lambda layer: layer.live_bytes, default=None)
+    flash = measures.weights + measures.tables + measures.code
+    return {
+        "model": path.name,
+        "target": target.name,
+        "net": package.name,
+        "macs": info.macs,
+        "macs_model": info.macs,
+        "ram": {
+            "arena": info.arena_bytes,
+            "input": inputs,
+            "output": outputs,
+            "scratch": 0,
+            "static": measures.static,
+            "stack": measures.stack,
+            "total": info.arena_bytes + measures.static + measures.stack,
+        },
+        "flash": {
+            "weights": measures.weights,
+            "tables": measures.tables,
+            "code": measures.code,
+            "total": flash,
+        },
+        "peak": {
+            "op": "" if peak is None else peak.name,
+            "bytes": 0 if peak is None else peak.live_bytes,
+        },
+        "lower_bound": 0 if peak is None else peak.live_bytes,
+        "holes": arena_holes(info),
+        "stages": [],
+        "inputs": [port_report(port) for port in info.inputs],
+        "outputs": [port_report(port) for port in info.outputs],
+        "layers": [
+            {
+                "index": layer.index,
+                "op": layer.op,
+                "name": layer.name,
+                "kernel": layer.kernel,
+                "macs": layer.macs,
+                "live_bytes": layer.live_bytes,
+                "at": layer.at,
+                "bytes": layer.size,
+            }
+            for layer in info.layers
+        ],
+    }
+
+
+def port_report(port: Any) -> dict[str, Any]:
+    return {
+        "name": port.label,
+        "shape": list(port.shape),
+        "type": port.dtype.name,
+        "scale": port.scale,
+        "zero_point": port.zero_point,
+        "at": port.at,
+        "bytes": port.size,
+    }
+
+
+def arena_holes(info: NetworkInfo) -> list[list[int]]:
+    """Byte ranges of the arena that no buffer ever holds, as alignment leaves them."""
+    used = [(port.at, port.at + port.size) for port in (*info.inputs, *info.outputs)]
+    used += [(layer.at, layer.at + layer.size) for layer in info.layers]
+    return [[start, end] for start, end in gaps(used)]
+
+
+def check_budgets(report: Mapping[str, Any], options: CompileOptions) -> None:
+    """Raises DiagnosticException where a budget is missed, with the peak's name."""
+    peak = report["peak"]
+    for what, budget in (("ram", options.ram), ("flash", options.flash)):
+        needed = report[what]["total"]
+        if budget is not None and needed > budget:
+            parts = ", ".join(
+                f"{part} {size}"
+                for part, size in report[what].items()
+                if part not in ("total", "input", "output") and size
+            )
+            hint = (
+                f"; the peak is at {peak['op']!r} with {peak['bytes']} bytes alive"
+                if what == "ram"
+                else ""
+            )
+            raise DiagnosticException(
+                f"{report['model']}: needs {needed} bytes of {what} ({parts}), "
+                f"{needed - budget} more than the budget of {budget}{hint}"
+            )

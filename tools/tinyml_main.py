@@ -1,0 +1,276 @@
+"""
+`tinyml`: from a model file to C for a microcontroller, and to a run of it.
+
+    tinyml compile MODEL -o DIR    C, textual IR and a report
+    tinyml run DIR                 run it on a simulated core, compare every integer
+    tinyml import MODEL            the model as textual IR
+
+Errors are one line and exit status 1; `--debug` shows where they come from.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tinyml
+
+SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `64K`, `64KiB`, `64kB`, `1M` or `65536`."""
+    number = text.lower().removesuffix("ib").removesuffix("b")
+    unit = number[-1:] if number[-1:] in SIZE_UNITS else ""
+    digits = number.removesuffix(unit) if unit else number
+    if not digits.isdecimal():
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a size like 64K, 64KiB or 65536"
+        )
+    return int(digits) * SIZE_UNITS[unit]
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--inputs", type=Path, metavar="FILE.npz", help="input sets")
+    parser.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE.npz",
+        help="outputs to compare with, and the inputs that belong to them",
+    )
+    parser.add_argument(
+        "--layers",
+        metavar="FILE",
+        help="checksums of every layer's output, or `interpreter`",
+    )
+    parser.add_argument(
+        "--simulator",
+        choices=["unicorn", "qemu", "host"],
+        help="default: unicorn, for target host the machine itself",
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the result as JSON"
+    )
+    parser.add_argument(
+        "--flash-size", type=parse_size, help="flash of the simulated core"
+    )
+    parser.add_argument("--ram-size", type=parse_size, help="RAM of the simulated core")
+    parser.add_argument(
+        "--no-measure",
+        action="store_true",
+        help="compare only: no instruction counts, no RAM map",
+    )
+    parser.add_argument(
+        "--check-alignment",
+        action="store_true",
+        help="report unaligned accesses of several words",
+    )
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--toolchain", help="ziglang (default), arm-none-eabi-gcc; on the host also cc"
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tinyml", description="Convolutional networks on microcontrollers."
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"tinyml {tinyml.__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    compile = commands.add_parser("compile", help="a model to C")
+    compile.add_argument("model", type=Path, help=".tflite, .onnx or .mlir")
+    compile.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
+    compile.add_argument("--target", default="cortex-m4")
+    compile.add_argument("--ram", type=parse_size, metavar="SIZE", help="budget")
+    compile.add_argument("--flash", type=parse_size, metavar="SIZE", help="budget")
+    compile.add_argument(
+        "--objective", choices=["ram", "cycles", "size"], default="cycles"
+    )
+    compile.add_argument("--stages", default="auto", metavar="auto|off")
+    compile.add_argument("--max-extra-macs", type=float, metavar="PERCENT")
+    compile.add_argument(
+        "--input", choices=["resident", "callback", "stream"], default="resident"
+    )
+    compile.add_argument("--io", choices=["model", "quantized"], default="model")
+    compile.add_argument("--pipeline", default="@default", metavar="@NAME|PASSES")
+    compile.add_argument("--name", metavar="NET", help="prefix of all symbols")
+    compile.add_argument("--run", action="store_true", help="then run it")
+    add_common_options(compile)
+    add_run_options(compile)
+    compile.set_defaults(function=command_compile)
+
+    run = commands.add_parser("run", help="run compiled C and compare")
+    run.add_argument("directory", type=Path, help="what tinyml compile wrote")
+    add_common_options(run)
+    add_run_options(run)
+    run.set_defaults(function=command_run)
+
+    imports = commands.add_parser("import", help="a model to textual IR")
+    imports.add_argument("model", type=Path)
+    imports.add_argument("-o", "--output", type=Path, help="default: stdout")
+    imports.add_argument(
+        "--elide", action="store_true", help="shorten constants, for reading only"
+    )
+    imports.add_argument("--debug", action="store_true", help="show tracebacks")
+    imports.set_defaults(function=command_import)
+    return parser
+
+
+def command_compile(args: argparse.Namespace) -> int:
+    from xdsl.utils.exceptions import DiagnosticException
+
+    from tinyml.backend.compiler import CompileOptions, compile_model
+
+    if args.stages not in ("auto", "off"):
+        raise DiagnosticException(
+            f"--stages {args.stages}: stage plans are not supported yet; "
+            "supported are auto and off, which both mean layer by layer"
+        )
+    if args.input != "resident":
+        raise DiagnosticException(
+            f"--input {args.input} is not supported yet; supported is resident"
+        )
+    compiled = compile_model(
+        args.model,
+        CompileOptions(
+            args.target,
+            args.toolchain,
+            args.ram,
+            args.flash,
+            args.pipeline,
+            args.io == "quantized",
+            args.name,
+        ),
+    )
+    compiled.write(args.output)
+    print(describe_compiled(compiled.report))
+    if args.run or args.reference:
+        args.directory = args.output
+        return command_run(args)
+    return 0
+
+
+def describe_compiled(report: Mapping[str, Any]) -> str:
+    ram, flash = report["ram"], report["flash"]
+    return (
+        f"{report['net']} for {report['target']}: "
+        f"RAM {ram['total']} B (arena {ram['arena']}, static {ram['static']}, "
+        f"stack {ram['stack']}), flash {flash['total']} B (weights {flash['weights']}, "
+        f"tables {flash['tables']}, code {flash['code']}), {report['macs']} MACs"
+    )
+
+
+def command_run(args: argparse.Namespace) -> int:
+    from tinyml.backend import runner
+
+    report = runner.load_report(args.directory)
+    sets = runner.load_sets(report, args.inputs, args.reference)
+    layers = None
+    if args.layers == "interpreter" or sets.outputs is None:
+        told, checks = runner.interpreted(args.directory, sets)
+        sets = told if sets.outputs is None else sets
+        layers = checks if args.layers == "interpreter" else None
+    if args.layers not in (None, "interpreter"):
+        layers = runner.load_layer_checks(Path(args.layers))
+    options = runner.RunOptions(
+        args.simulator,
+        args.toolchain,
+        args.flash_size,
+        args.ram_size,
+        not args.no_measure,
+        args.check_alignment,
+    )
+    result = runner.run_directory(args.directory, sets, layers, options)
+    if args.json is not None:
+        args.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(describe_run(result))
+    if result["faults"]:
+        print(f"tinyml: {result['faults'][0]}", file=sys.stderr)
+    elif result["first_difference"] is not None:
+        print(f"tinyml: differs: {result['first_difference']}", file=sys.stderr)
+    else:
+        return 0
+    return 1
+
+
+def describe_run(result: Mapping[str, Any]) -> str:
+    equal = "equal" if result["outputs_equal"] else "NOT EQUAL"
+    text = f"{result['target']} ({result['simulator']}): outputs {equal} on "
+    text += f"{result['sets']} sets"
+    if result["layers_compared"]:
+        verdict = "equal" if result["layers_equal"] else "NOT EQUAL"
+        text += f", {result['layers_compared']} layers {verdict}"
+    if result["instructions"]:
+        text += (
+            f"; one inference: {result['instructions']} instructions, "
+            f"{result['cycles_estimated']} cycles (estimated)"
+        )
+    if result["stack_high_water"] is not None:
+        text += (
+            f", arena {result['arena_high_water']} B, "
+            f"stack {result['stack_high_water']} B used"
+        )
+    if result["memory_map"]["enlarged"]:
+        text += "; memories were enlarged for this run"
+    return text
+
+
+def command_import(args: argparse.Namespace) -> int:
+    from xdsl.context import Context
+
+    from tinyml.backend.compiler import textual_ir
+    from tinyml.backend.mlir_target import MLIRTarget
+    from tinyml.frontend.load import load_model
+
+    module = load_model(args.model)
+    if args.elide:
+        MLIRTarget().emit(Context(), module, sys.stdout)
+        return 0
+    text = textual_ir(module)
+    if args.output is None:
+        print(text, end="")
+    else:
+        args.output.write_text(text)
+    return 0
+
+
+def main() -> None:
+    args = make_parser().parse_args()
+    # Imported late: an argument error is answered at once.
+    from xdsl.utils.exceptions import DiagnosticException, PassFailedException
+
+    from tinyml.backend.raw_run import SimulatorError
+    from tinyml.backend.target_machine import TargetError
+    from tinyml.backend.toolchain import ToolchainError
+
+    user_errors = (
+        DiagnosticException,
+        OSError,
+        PassFailedException,
+        SimulatorError,
+        TargetError,
+        ToolchainError,
+    )
+    try:
+        sys.exit(args.function(args))
+    except user_errors as error:
+        if args.debug:
+            raise
+        from tinyml.frontend.load import one_line
+
+        print(f"tinyml: {one_line(error)}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
