@@ -15,7 +15,7 @@ help: ## list the targets
 setup: $(DEV) ## make .venv with the compiler and the developers' tools
 
 demo: $(RUNTIME) ## compile the digits network, run it on a simulated Cortex-M4
-	$(BIN)/tinyml compile $(DIGITS)/digits_int8.onnx -o out/digits --target cortex-m4 --run --reference $(DIGITS)/digits_test.npz
+	$(BIN)/python $(DIGITS)/demo.py
 
 test: check models ## everything: check and models
 

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from xdsl.utils.exceptions import DiagnosticException
@@ -61,8 +61,12 @@ class InputSets:
 
 @dataclass(frozen=True)
 class LayerChecks:
-    """The CRC-32 of every layer's output: for each set, operator index to CRC."""
+    """
+    The CRC-32 of layers' outputs: for each set, a layer to its CRC. A layer is known
+    by its `index`, the operator's in the model's file, or its `position` in the network.
+    """
 
+    key: Literal["index", "position"]
     sets: Sequence[Mapping[int, int]]
 
 
@@ -167,7 +171,8 @@ def load_layer_checks(path: Path) -> LayerChecks:
     try:
         content = json.loads(path.read_text())
         return LayerChecks(
-            [{int(row[0]): int(row[2]) for row in rows} for rows in content["crc"]]
+            "index",
+            [{int(row[0]): int(row[2]) for row in rows} for rows in content["crc"]],
         )
     except OSError as error:
         raise DiagnosticException(f"{path}: {error.strerror}") from error
@@ -187,21 +192,18 @@ def interpreted(directory: Path, sets: InputSets) -> tuple[InputSets, LayerCheck
     report = load_report(directory)
     module = load_model(directory / f"{report['net']}.mlir")
     order = {op: i for i, op in enumerate(layers(network_function(module)))}
-    indices = [layer["index"] for layer in report["layers"]]
     outputs: list[list[np.ndarray]] = []
     checks: list[dict[int, int]] = []
     for number in range(sets.count):
         found: dict[int, int] = {}
 
         def record(op: LayerOp, value: np.ndarray, found: dict[int, int] = found):
-            position = order[op]
-            index = indices[position] if position < len(indices) else position
-            found[index] = zlib.crc32(value.tobytes())
+            found[order[op]] = zlib.crc32(value.tobytes())
 
         outputs.append(run_network(module, [a[number] for a in sets.inputs], record))
         checks.append(found)
     stacked = [np.stack(arrays) for arrays in zip(*outputs, strict=True)]
-    return InputSets(sets.inputs, stacked), LayerChecks(checks)
+    return InputSets(sets.inputs, stacked), LayerChecks("position", checks)
 
 
 def run_machine(report: Mapping[str, Any], options: RunOptions) -> TargetMachine:
@@ -331,6 +333,29 @@ def run_directory(
     }
 
 
+def run_outputs(
+    directory: Path, sets: InputSets, options: RunOptions
+) -> list[np.ndarray]:
+    """The outputs of all sets as the compiled network gives them, unmeasured."""
+    report = load_report(directory)
+    machine = run_machine(report, options)
+    with tempfile.TemporaryDirectory() as temporary:
+        elf = build(
+            directory, report, machine, options.toolchain, Path(temporary), hooks=False
+        )
+        result = run_program(
+            elf,
+            machine,
+            pack_inputs(sets),
+            options.simulator,
+            count=False,
+            memory=False,
+        )
+    if not result.ok:
+        raise DiagnosticException(f"the run failed: {result.faults[0]}")
+    return unpack_outputs(result.outputs, report, sets.count)
+
+
 def inference_functions(
     result: RunResult, report: Mapping[str, Any]
 ) -> list[FunctionProfile]:
@@ -435,7 +460,8 @@ def compare_layers(
         number += record.layer <= previous
         previous = record.layer
         layer = layers[record.layer]
-        expected = checks.sets[number].get(layer["index"])
+        key = layer["index"] if checks.key == "index" else record.layer
+        expected = checks.sets[number].get(key)
         if number >= count or expected is None:
             continue
         compared.add(record.layer)
