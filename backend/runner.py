@@ -283,19 +283,23 @@ def run_directory(
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
 
-        def run(hooks: bool, **how: bool) -> RunResult:
+        def run(hooks: bool, measure: bool) -> RunResult:
             elf = build(directory, report, machine, options.toolchain, folder, hooks)
             return run_program(
-                elf, machine, data, options.simulator, timeout=options.timeout, **how
+                elf,
+                machine,
+                data,
+                options.simulator,
+                count=measure,
+                memory=measure,
+                check_alignment=measure and options.check_alignment,
+                timeout=options.timeout,
             )
 
-        result = run(
-            False,
-            count=options.measure,
-            memory=options.measure,
-            check_alignment=options.check_alignment,
-        )
-        recorded = run(True, count=False, memory=False) if layers else None
+        recorded = None if layers is None else run(True, False)
+        # Hooks cost instructions: what is measured runs without them.
+        plain = options.measure or recorded is None
+        result = run(False, options.measure) if plain else recorded
     difference = None
     outputs_equal, worst = None, 0
     if result.ok and sets.outputs is not None:
