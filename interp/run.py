@@ -1,34 +1,74 @@
 """
-Runs a network at layer level on NumPy arrays, through the xDSL interpreter.
+Runs a network on NumPy arrays, through the xDSL interpreter, at any level of lowering.
+
+`run_network` takes and returns the same arrays whether the module holds
+
+- layers on buffers, as imported: vectorised, a whole network takes seconds;
+- calls of kernels on buffers (`tinyml-convert-layers-to-loops`): op by op, some 50,000
+  a second, for small shapes;
+- calls of kernels on one arena (`tinyml-lower-arena`): likewise, and buffers that
+  share bytes do so here.
+
+Memory that nothing was written to holds garbage, the same at each run.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp
-from xdsl.interpreter import Interpreter
+from xdsl.dialects.builtin import MemRefType, ModuleOp
+from xdsl.interpreter import Interpreter, PythonValues, impl_callable, register_impls
 from xdsl.interpreters.func import FuncFunctions
+from xdsl.interpreters.scf import ScfFunctions
 from xdsl.ir import Operation, SSAValue
 
+from tinyml.backend.network_info import PortInfo, network_info
 from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import network_function, network_inputs
-from tinyml.interp.memref import MemRefFunctions
+from tinyml.interp.arith import INDEX_BITS, ScalarFunctions
+from tinyml.interp.memref import MemRefFunctions, uninitialized
 from tinyml.interp.tinyml import TinyMLFunctions
 
-LayerHook = Callable[[LayerOp, np.ndarray], None]
+LayerHook = Callable[[Any, np.ndarray], None]
+"""Gets a layer, or the call that it became, and the array it has just written."""
+
+
+@register_impls
+class CallFunctions(FuncFunctions):
+    """Functions; hooks, which are declared only, do nothing."""
+
+    @impl_callable(func.FuncOp)
+    def call_func(
+        self, interpreter: Interpreter, op: func.FuncOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        if op.is_declaration and "tinyml.hook" in op.attributes:
+            return ()
+        return super().call_func(interpreter, op, args)
 
 
 def make_interpreter(module: ModuleOp) -> Interpreter:
-    """An interpreter for L1: layers on buffers."""
-    interpreter = Interpreter(module)
-    interpreter.register_implementations(TinyMLFunctions())
-    interpreter.register_implementations(MemRefFunctions())
-    interpreter.register_implementations(FuncFunctions())
+    """An interpreter of layers and of what they are lowered to."""
+    interpreter = Interpreter(module, index_bitwidth=INDEX_BITS)
+    for functions in (
+        TinyMLFunctions(),
+        CallFunctions(),
+        ScfFunctions(),
+        MemRefFunctions(),
+        ScalarFunctions(),
+    ):
+        interpreter.register_implementations(functions)
     return interpreter
+
+
+def run_function(module: ModuleOp, name: str, arguments: Sequence[Any]) -> PythonValues:
+    """
+    Calls one function: buffers are arrays, which it may write, integers Python ints.
+    """
+    return make_interpreter(module).call_op(name, tuple(arguments))
 
 
 def run_network(
@@ -38,36 +78,84 @@ def run_network(
 ) -> list[np.ndarray]:
     """
     The outputs of the module's network for these inputs. `after_layer` sees each layer
-    with the array it has just written.
+    with the array it has just written; a layer that is a call now gives unsigned bytes
+    as signed ones.
     """
+    if any("tinyml.inputs" in op.attributes for op in module.ops):
+        return run_in_arena(module, inputs, after_layer)
+    return run_on_buffers(module, inputs, after_layer)
+
+
+def run_on_buffers(
+    module: ModuleOp, inputs: Sequence[np.ndarray], after_layer: LayerHook | None
+) -> list[np.ndarray]:
+    """Runs a network that has one argument for each input and output."""
     function = network_function(module)
-    interpreter = make_interpreter(module)
-    values: dict[SSAValue, np.ndarray] = {}
+    types = model_types(function)
+    buffers = [uninitialized(t.get_shape(), numpy_dtype(t.element_type)) for t in types]
     count = len(network_inputs(function))
-    for number, argument in enumerate(function.body.block.args):
-        type = buffer_type(argument)
-        dtype = numpy_dtype(type.element_type)
-        if number < count:
-            values[argument] = np.asarray(inputs[number], dtype).reshape(
-                type.get_shape()
-            )
-        else:
-            values[argument] = np.zeros(type.get_shape(), dtype)
-    for op in function.body.block.ops:
-        run_one(interpreter, op, values, after_layer)
-    return [values[argument] for argument in function.body.block.args[count:]]
+    for buffer, values in zip(buffers, checked(inputs, count)):
+        buffer[...] = np.asarray(values, buffer.dtype).reshape(buffer.shape)
+    arguments = [
+        buffer.view(numpy_dtype(buffer_type(argument).element_type))
+        for buffer, argument in zip(buffers, function.body.block.args, strict=True)
+    ]
+    run_body(make_interpreter(module), function, arguments, after_layer)
+    return buffers[count:]
 
 
-def run_one(
+def run_in_arena(
+    module: ModuleOp, inputs: Sequence[np.ndarray], after_layer: LayerHook | None
+) -> list[np.ndarray]:
+    """Runs a network that has its arena for an argument."""
+    info = network_info(module)
+    arena = uninitialized([info.arena_bytes], np.dtype(np.int8))
+
+    def port_array(port: PortInfo) -> np.ndarray:
+        return np.ndarray(port.shape, port.dtype, buffer=arena, offset=port.at)
+
+    for port, values in zip(info.inputs, checked(inputs, len(info.inputs))):
+        port_array(port)[...] = np.asarray(values, port.dtype).reshape(port.shape)
+    run_body(make_interpreter(module), info.function, [arena], after_layer)
+    return [port_array(port).copy() for port in info.outputs]
+
+
+def checked(inputs: Sequence[np.ndarray], count: int) -> Sequence[np.ndarray]:
+    if len(inputs) != count:
+        raise ValueError(f"{len(inputs)} inputs for a network of {count}")
+    return inputs
+
+
+def model_types(function: func.FuncOp) -> list[MemRefType]:
+    """The types of a network's arguments as the model has them."""
+    types = [buffer_type(argument) for argument in function.body.block.args]
+    for number, attributes in enumerate(function.arg_attrs or ()):
+        type = attributes.data.get("tinyml.type")
+        if isinstance(type, MemRefType):
+            types[number] = type
+    return types
+
+
+def run_body(
     interpreter: Interpreter,
-    op: Operation,
-    values: dict[SSAValue, np.ndarray],
+    function: func.FuncOp,
+    arguments: Sequence[np.ndarray],
     after_layer: LayerHook | None,
 ) -> None:
-    """Runs one op of a straight-line body and keeps its results."""
-    if isinstance(op, func.ReturnOp):
-        return
-    results = interpreter.run_op(op, tuple(values[v] for v in op.operands))
-    values.update(zip(op.results, results, strict=True))
-    if after_layer is not None and isinstance(op, LayerOp):
-        after_layer(op, values[op.layer_output])
+    """Runs the straight-line body of a network."""
+    block = function.body.block
+    values: dict[SSAValue, Any] = dict(zip(block.args, arguments, strict=True))
+    for op in block.ops:
+        if isinstance(op, func.ReturnOp):
+            return
+        results = interpreter.run_op(op, tuple(values[v] for v in op.operands))
+        values.update(zip(op.results, results, strict=True))
+        if after_layer is not None and is_layer(op):
+            after_layer(op, values[op.operands[-1]])
+
+
+def is_layer(op: Operation) -> bool:
+    """Whether the op is a layer or the call of a layer's kernel."""
+    if isinstance(op, func.CallOp):
+        return "tinyml.op" in op.attributes
+    return isinstance(op, LayerOp)
