@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tempfile
 import zlib
 from collections.abc import Mapping, Sequence
@@ -57,6 +58,11 @@ class InputSets:
     @property
     def count(self) -> int:
         return len(self.inputs[0])
+
+    def first(self, count: int) -> InputSets:
+        """The first `count` sets."""
+        outputs = None if self.outputs is None else [a[:count] for a in self.outputs]
+        return InputSets([a[:count] for a in self.inputs], outputs)
 
 
 @dataclass(frozen=True)
@@ -140,9 +146,9 @@ def checked(
             f"{path}: {len(arrays)} {what} arrays, the network has {len(ports)}"
         )
     for array, port in zip(arrays, ports, strict=True):
-        elements = int(np.prod(port["shape"]))
+        shape: list[int] = port["shape"]
         one_set = array[:1].size
-        if array.dtype.name != port["type"] or one_set != elements:
+        if array.dtype.name != port["type"] or one_set != math.prod(shape):
             raise DiagnosticException(
                 f"{path}: {what} {port['name']!r} is {array.dtype} of {array.shape}, "
                 f"expected sets of {port['type']} {tuple(port['shape'])}"
@@ -298,8 +304,9 @@ def run_directory(
 
         recorded = None if layers is None else run(True, False)
         # Hooks cost instructions: what is measured runs without them.
-        plain = options.measure or recorded is None
-        result = run(False, options.measure) if plain else recorded
+        result = recorded
+        if options.measure or result is None:
+            result = run(False, options.measure)
     difference = None
     outputs_equal, worst = None, 0
     if result.ok and sets.outputs is not None:

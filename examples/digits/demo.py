@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,6 @@ from rich.table import Table
 
 from tinyml.backend.compiler import CompileOptions, compile_model
 from tinyml.backend.runner import (
-    InputSets,
     RunOptions,
     interpreted,
     load_report,
@@ -41,11 +39,6 @@ def picture(image: np.ndarray) -> str:
     """An 8x8 image of values from 0 to 1 as text."""
     rows = (image.reshape(8, 8) * (len(SHADES) - 1)).round().astype(int)
     return "\n".join("".join(SHADES[v] * 2 for v in row) for row in rows)
-
-
-def first_sets(sets: InputSets, count: int) -> InputSets:
-    outputs = None if sets.outputs is None else [a[:count] for a in sets.outputs]
-    return replace(sets, inputs=[a[:count] for a in sets.inputs], outputs=outputs)
 
 
 def figures(report: Mapping[str, Any], result: Mapping[str, Any]) -> Table:
@@ -80,7 +73,7 @@ def main() -> None:
     compile_model(model, options).write(args.output)
     report = load_report(args.output)
 
-    sets = first_sets(load_sets(report, None, tests), args.images)
+    sets = load_sets(report, None, tests).first(args.images)
     labels = np.load(tests)["labels"][: args.images]
     _, layers = interpreted(args.output, sets)
     console.print(f"running it on {sets.count} test images\n")
