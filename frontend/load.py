@@ -14,7 +14,7 @@ FORMATS = (".tflite", ".onnx", ".mlir")
 
 def load_model(path: Path) -> ModuleOp:
     """
-    The verified module of a model file; its function is `@main`.
+    The verified module of a model file; its function is `@network`.
 
     Raises DiagnosticException, with the file's name in front, for a file that is
     missing, damaged, or of a kind or content that is not supported.
@@ -41,11 +41,11 @@ def import_bytes(data: bytes, suffix: str, name: str) -> ModuleOp:
     if suffix == ".tflite":
         from tinyml.frontend.tflite import import_tflite
 
-        return import_tflite(data, "main")
+        return import_tflite(data, "network")
     if suffix == ".onnx":
         from tinyml.frontend.onnx import import_onnx
 
-        return import_onnx(data, "main")
+        return import_onnx(data, "network")
     return parse_mlir(data, name)
 
 

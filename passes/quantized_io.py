@@ -7,13 +7,13 @@ that layer's input. What is left are, as a rule, the int8 NHWC tensors behind th
 
 Before:
 
-    func.func @main(%x: memref<1x8xf32> {tinyml.input = #tinyml.tensor<"x">}, ...)
+    func.func @network(%x: memref<1x8xf32> {tinyml.input = #tinyml.tensor<"x">}, ...)
       %q = tinyml.alloc : memref<1x8xi8>
       tinyml.quantize ins(%x : ...) outs(%q : ...) scale 5.0e-01 : f32 ...
 
 After:
 
-    func.func @main(%q: memref<1x8xi8>
+    func.func @network(%q: memref<1x8xi8>
                     {tinyml.input = #tinyml.tensor<"x", 5.0e-01 : -1>}, ...)
 """
 

@@ -85,7 +85,7 @@ def importer(suffix: str) -> Callable[[IO[bytes]], ModuleOp]:
     def run(stream: IO[bytes]) -> ModuleOp:
         from tinyml.frontend.load import import_bytes
 
-        return import_bytes(stream.read(), suffix, "main")
+        return import_bytes(stream.read(), suffix, "network")
 
     return run
 

@@ -5,7 +5,7 @@
 // CHECK:      sym_name = "conv_21_weights", type = memref<3x3x16xi8>
 
 // The network keeps the model's own float NCHW input and output.
-// CHECK:      func.func @main(%input: memref<1x1x8x8xf32> {tinyml.input = #tinyml.tensor<"image">}
+// CHECK:      func.func @network(%input: memref<1x1x8x8xf32> {tinyml.input = #tinyml.tensor<"image">}
 // CHECK-SAME:   %output: memref<1x10xf32> {tinyml.output = #tinyml.tensor<"logits">}
 
 // A layer is named after the tensor that it writes.
