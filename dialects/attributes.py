@@ -8,9 +8,11 @@ offers its content as Python numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isfinite
 
 from xdsl.dialects.builtin import (
     I64,
+    AnyFloat,
     DenseArrayBase,
     FloatAttr,
     IntAttr,
@@ -174,11 +176,12 @@ class WindowAttr(ParametrizedAttribute):
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[DenseArrayBase[I64]]:
-        values = {
+        defaults = {
             "strides": [1, 1],
             "dilations": [1, 1],
             "pad": [0, 0, 0, 0],
         }
+        given: dict[str, list[int]] = {}
 
         def integers() -> list[int]:
             return parser.parse_comma_separated_list(
@@ -189,13 +192,20 @@ class WindowAttr(ParametrizedAttribute):
             kernel = integers()
             while parser.parse_optional_punctuation(","):
                 name = parser.parse_identifier(", one of strides, dilations, pad")
-                if name not in values:
+                if name not in defaults:
                     parser.raise_error("expected strides, dilations or pad")
+                if name in given:
+                    parser.raise_error(f"{name} is given twice")
                 parser.parse_punctuation("=")
-                values[name] = integers()
-        return tuple(
-            DenseArrayBase.from_list(i64, v) for v in (kernel, *values.values())
-        )
+                given[name] = integers()
+        rest = (defaults | given).values()
+        return tuple(DenseArrayBase.from_list(i64, v) for v in (kernel, *rest))
+
+
+def verify_scale(scale: FloatAttr[AnyFloat]) -> None:
+    number = scale.value.data
+    if not (isfinite(number) and number > 0):
+        raise VerifyException(f"scale {number} is not a positive number")
 
 
 @irdl_attr_definition
@@ -217,6 +227,10 @@ class TensorAttr(ParametrizedAttribute):
     def get(label: str, scale: float | None = None, zero_point: int = 0) -> TensorAttr:
         scale_attr = NoneAttr() if scale is None else FloatAttr(scale, f32)
         return TensorAttr(StringAttr(label), scale_attr, IntAttr(zero_point))
+
+    def verify(self) -> None:
+        if isinstance(self.scale, FloatAttr):
+            verify_scale(self.scale)
 
     def print_parameters(self, printer: Printer) -> None:
         with printer.in_angle_brackets():

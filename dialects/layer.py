@@ -45,7 +45,7 @@ from xdsl.utils.exceptions import VerifyException
 from xdsl.utils.hints import isa
 
 from tinyml.dialects.access import AxisAccess
-from tinyml.dialects.constants import find_global, is_unsigned
+from tinyml.dialects.constants import ELEMENT_TYPES, find_global, is_unsigned
 
 Shape = tuple[int, ...]
 
@@ -96,6 +96,8 @@ class LayerSymbolUses(SymbolUserOpInterface):
 
     def verify(self, op: Operation) -> None:
         assert isinstance(op, LayerOp)
+        # xDSL verifies traits first, but the constants' types follow from the shapes.
+        op.verify_alone()
         table = op.parent_op()
         while table is not None and not table.has_trait(SymbolTable):
             table = table.parent_op()
@@ -154,18 +156,35 @@ class LayerOp(IRDLOperation, ABC):
         """Checks all that relates shapes, windows and numbers of this layer."""
 
     def verify_(self) -> None:
+        self.verify_alone()
+
+    def verify_alone(self) -> None:
+        """Checks all that does not depend on the module around the layer."""
         for value in (*self.layer_inputs, self.layer_output):
-            type = buffer_type(value)
-            if not type.has_static_shape() or prod(type.get_shape()) < 1:
-                raise VerifyException(f"{type} is not a non-empty static shape")
-            if not isinstance(type.layout, NoneAttr):
-                raise VerifyException(f"{type} is not densely packed")
+            verify_buffer(value)
         if any(v is self.layer_output for v in self.layer_inputs):
             raise VerifyException(
                 "the output is also an input; buffers share bytes only by their place "
                 "in the arena"
             )
         self.verify_layer()
+
+
+def verify_buffer(value: SSAValue) -> None:
+    """What every buffer of a network has to be, to have a place in the arena."""
+    type = buffer_type(value)
+    if not type.has_static_shape() or prod(type.get_shape()) < 1:
+        raise VerifyException(f"{type} is not a non-empty static shape")
+    if not isinstance(type.layout, NoneAttr):
+        raise VerifyException(f"{type} is not densely packed")
+    if type.element_type not in ELEMENT_TYPES.values():
+        known = ", ".join(str(element) for element in ELEMENT_TYPES.values())
+        raise VerifyException(f"{type} does not hold one of {known}")
+
+
+def verify_has_dimensions(value: SSAValue) -> None:
+    if not shape(value):
+        raise VerifyException(f"{value.type} has no dimensions")
 
 
 def verify_rank(rank: int, *values: SSAValue) -> None:

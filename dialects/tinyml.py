@@ -14,7 +14,6 @@ from abc import ABC
 from collections.abc import Sequence
 from math import prod
 
-import numpy as np
 from xdsl.dialects.builtin import (
     I8,
     I64,
@@ -51,6 +50,7 @@ from tinyml.dialects.attributes import (
     RoundingAttr,
     TensorAttr,
     WindowAttr,
+    verify_scale,
 )
 from tinyml.dialects.constants import UI8, find_global, global_array
 from tinyml.dialects.layer import (
@@ -61,7 +61,10 @@ from tinyml.dialects.layer import (
     buffer_type,
     integers,
     shape,
+    verify_buffer,
     verify_clamp,
+    verify_has_dimensions,
+    verify_in_range,
     verify_rank,
     verify_same_elements,
     verify_same_shape,
@@ -112,6 +115,7 @@ class AllocOp(IRDLOperation):
         )
 
     def verify_(self) -> None:
+        verify_buffer(self.buffer)
         if self.at is not None and self.at.value.data < 0:
             raise VerifyException(f"offset {self.at.value.data} is negative")
         writers = [
@@ -369,6 +373,7 @@ class FullyConnectedOp(WeightedOp):
         return None
 
     def verify_layer(self) -> None:
+        verify_has_dimensions(self.output)
         if prod(shape(self.input)) % self.batch:
             raise VerifyException(
                 f"input {shape(self.input)} does not divide into {self.batch} rows"
@@ -643,7 +648,7 @@ class PadOp(MoveOp):
             raise VerifyException(
                 f"{len(low)} low and {len(high)} high pads for {len(source)} dimensions"
             )
-        if min(*low, *high) < 0:
+        if any(count < 0 for count in (*low, *high)):
             raise VerifyException("a pad is negative")
         expected = tuple(a + b + c for a, b, c in zip(source, low, high, strict=True))
         if shape(self.output) != expected:
@@ -653,7 +658,7 @@ class PadOp(MoveOp):
         element = buffer_type(self.output).element_type
         if not isinstance(element, IntegerType):
             raise VerifyException(f"cannot pad elements of type {element}")
-        verify_clamp(_array([self.value.value.data] * 2), self.output)
+        verify_in_range("value", self.value.value.data, self.output)
 
 
 @irdl_op_definition
@@ -833,6 +838,7 @@ class SoftmaxOp(LayerOp):
 
     def verify_layer(self) -> None:
         verify_same_shape(self.input, self.output)
+        verify_has_dimensions(self.input)
         if self.requant.shift.data < 0:
             raise VerifyException(
                 f"requant shift {self.requant.shift.data} is negative, the factor has "
@@ -863,7 +869,7 @@ class QuantizeOp(ScaleOp):
 
     ```mlir
     tinyml.quantize ins(%x : memref<1x8xf32>) outs(%y : memref<1x8xi8>)
-      scale 5.000000e-01 : f32 zero_points [-1] rounding away
+      scale 5.000000e-01 zero_points [-1] rounding away
     ```
     """
 
@@ -913,7 +919,7 @@ class DequantizeOp(ScaleOp):
 
     ```mlir
     tinyml.dequantize ins(%x : memref<1x8xi8>) outs(%y : memref<1x8xf32>)
-      scale 5.000000e-01 : f32 zero_points [-1]
+      scale 5.000000e-01 zero_points [-1]
     ```
     """
 
@@ -995,12 +1001,6 @@ def verify_byte(value: SSAValue) -> None:
     element = buffer_type(value).element_type
     if element not in (i8, UI8):
         raise VerifyException(f"elements are {element}, expected i8 or ui8")
-
-
-def verify_scale(scale: FloatAttr[Float32Type]) -> None:
-    number = scale.value.data
-    if not (np.isfinite(number) and number > 0):
-        raise VerifyException(f"scale {number} is not a positive number")
 
 
 TinyML = Dialect(

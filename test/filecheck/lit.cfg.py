@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import shutil
 import sys
@@ -23,6 +24,14 @@ for variable in ("HOME", "ZIG_GLOBAL_CACHE_DIR"):
 if lit.util.killProcessAndChildrenIsSupported()[0]:
     config.maxIndividualTestTime = 60
 
+# The C compiler that comes with the compiler's own requirements, unless CC says more.
+# `zig cc` checks no syntax of stdin, the clang in it does.
+zig = os.path.dirname(importlib.util.find_spec("ziglang").origin)
+zig_headers = os.path.join(zig, "lib", "include")
+zig_clang = f"{sys.executable} -m ziglang clang -ffreestanding -isystem {zig_headers}"
+cc = os.environ.get("CC", zig_clang)
+check = f"{cc} -Wall -Wextra -Wconversion -Wshadow -Werror -fsyntax-only"
+
 opt = "tinyml-opt %s --split-input-file"
 config.substitutions += [
     (
@@ -35,12 +44,13 @@ config.substitutions += [
     ),
     # Stock xDSL, which finds our dialects and passes by itself.
     (r"\bxdsl-opt\b", os.path.join(bin_folder, "xdsl-opt")),
-    ("%cc", os.environ.get("CC", "cc")),
+    # Read C from stdin and accept it without a warning, or fail.
+    ("%check_cxx", f"{check} -std=c++11 -x c++ -"),
+    ("%check_c", f"{check} -std=c99 -x c -"),
 ]
 
 for feature, tool in {
     "arm-gcc": "arm-none-eabi-gcc",
-    "host-cc": os.environ.get("CC", "cc"),
     "mlir-opt": "mlir-opt",
     "qemu-arm": "qemu-system-arm",
 }.items():

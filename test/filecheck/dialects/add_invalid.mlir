@@ -1,0 +1,93 @@
+// RUN: tinyml-opt %s --verify-diagnostics --split-input-file | filecheck %s
+
+// No broadcasting, neither of lhs ...
+func.func @main(%a: memref<1xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<1xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: shapes (1,) and (4,) differ
+
+// -----
+
+// ... nor of rhs.
+func.func @main(%a: memref<4xi8>, %b: memref<1xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<1xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: shapes (1,) and (4,) differ
+
+// -----
+
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: 2 zero points for 3 buffers (inputs, output)
+
+// -----
+
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 128, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: zero point 128 is not in [-128, 127]
+
+// -----
+
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [1, 0] rounding double
+  func.return
+}
+// CHECK: clamp [1, 0] is not [low, high]
+
+// -----
+
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding away
+  func.return
+}
+// CHECK: rounding away is not defined for sums and products
+
+// -----
+
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: 2 requant factors, expected 3 (lhs, rhs, sum)
+
+// -----
+
+// Rounded once, the two products have to have one unit ...
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 2>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding even
+  func.return
+}
+// CHECK: rounding even needs equal shifts of lhs and rhs and the factor one for the sum
+
+// -----
+
+// ... which is that of the sum.
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 0>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding single
+  func.return
+}
+// CHECK: rounding single needs equal shifts of lhs and rhs and the factor one for the sum
