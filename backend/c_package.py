@@ -127,8 +127,8 @@ typedef struct {{
 void {name}_init({name}_ctx *ctx);
 #endif
 
-/* Where to write an input before {name}_run, which consumes it, and where an output lies
- * from then on until the next input is written. All of them are in the arena. */
+/* Where to write an input before {name}_run, which consumes it, and where an output
+ * lies from then on until the next input is written. All of them are in the arena. */
 {accessors}
 
 /* One inference. */
@@ -252,6 +252,8 @@ def harness_glue(
     size of each layer's output in the arena.
     """
     places = [*layers, (0, 0)]
+    input_table = ", ".join(f"{{0, {size}u}}" for size in inputs)
+    output_table = ", ".join(f"{{0, {size}u}}" for size in outputs)
     table = "\n".join(f"  {{{at}u, {size}u}}," for at, size in places)
     setup = "\n".join(
         [
@@ -270,9 +272,10 @@ def harness_glue(
 void harness_layer_end(int32_t layer);
 
 static {name}_ctx ctx;
-const uint32_t harness_input_count = {len(inputs)}, harness_output_count = {len(outputs)};
-struct harness_tensor harness_inputs[] = {{{", ".join(f"{{0, {n}u}}" for n in inputs)}}};
-struct harness_tensor harness_outputs[] = {{{", ".join(f"{{0, {n}u}}" for n in outputs)}}};
+const uint32_t harness_input_count = {len(inputs)};
+const uint32_t harness_output_count = {len(outputs)};
+struct harness_tensor harness_inputs[] = {{{input_table}}};
+struct harness_tensor harness_outputs[] = {{{output_table}}};
 
 static const struct {{
   uint32_t at, bytes;

@@ -486,18 +486,34 @@ def print_function(output: IO[str], function: func.FuncOp) -> None:
         raise DiagnosticException(f"tinyml-c: @{name} is declared but not a hook")
 
 
+ALIGNED = """\
+#ifndef TINYML_ALIGNED
+#if defined(__GNUC__)
+#define TINYML_ALIGNED(bytes) __attribute__((aligned(bytes)))
+#else
+#define TINYML_ALIGNED(bytes)
+#endif
+#endif
+"""
+
+
 def declaration(op: GlobalOp) -> str:
+    """A constant's declaration, aligned as its op says."""
     size = math.prod(op.type.get_shape())
-    return f"const {c_type(op.type.element_type)} {op.sym_name.data}[{size}]"
+    text = f"const {c_type(op.type.element_type)} {op.sym_name.data}[{size}]"
+    if op.alignment is not None:
+        text += f" TINYML_ALIGNED({op.alignment.value.data})"
+    return text
 
 
 def print_global(output: IO[str], op: GlobalOp, per_line: int = 16) -> None:
     """Prints a constant's definition."""
     numbers = global_array(op).reshape(-1).tolist()
-    texts = [str(n) if n != -(1 << 31) else "INT32_MIN" for n in numbers]
     output.write(f"{declaration(op)} = {{\n")
-    for start in range(0, len(texts), per_line):
-        output.write(f"  {', '.join(texts[start : start + per_line])},\n")
+    for start in range(0, len(numbers), per_line):
+        # The text of a list of integers is C but for the least of them.
+        line = str(numbers[start : start + per_line])[1:-1]
+        output.write(f"  {line.replace('-2147483648', 'INT32_MIN')},\n")
     output.write("};\n")
 
 
@@ -516,9 +532,7 @@ def print_code(output: IO[str], module: ModuleOp) -> None:
     """Prints the functions of a module, and a declaration of each constant."""
     if any("no_inline" in op.attributes for op in module.ops):
         output.write(NO_INLINE)
-    for op in module.ops:
-        if isinstance(op, GlobalOp):
-            output.write(f"extern {declaration(op)};\n")
+    declare_constants(output, module)
     for op in module.ops:
         match op:
             case func.FuncOp():
@@ -532,9 +546,17 @@ def print_code(output: IO[str], module: ModuleOp) -> None:
                 )
 
 
+def declare_constants(output: IO[str], module: ModuleOp) -> None:
+    constants = [op for op in module.ops if isinstance(op, GlobalOp)]
+    if any(op.alignment is not None for op in constants):
+        output.write(ALIGNED)
+    for op in constants:
+        output.write(f"extern {declaration(op)};\n")
+
+
 def print_constants(output: IO[str], module: ModuleOp) -> None:
     """Prints the definition of each constant, declared before as C++ wants it."""
+    declare_constants(output, module)
     for op in module.ops:
         if isinstance(op, GlobalOp):
-            output.write(f"extern {declaration(op)};\n")
             print_global(output, op)

@@ -23,7 +23,7 @@ class CTarget(Target):
 
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
         output.write("#include <stdint.h>\n\n")
-        if self.part != "code":
-            print_constants(output, module)
         if self.part != "constants":
             print_code(output, module)
+        if self.part != "code":
+            print_constants(output, module)

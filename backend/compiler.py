@@ -133,19 +133,19 @@ def measure(
     name = package.name
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
-        for file, text in package.files.items():
-            (folder / file).write_text(text)
-        sources = [folder / f"{name}.c", folder / f"{name}_weights.c"]
-        code, constants = toolchain.compile(sources, folder, include_dirs=[folder])
+        for file in (f"{name}.h", f"{name}.c"):
+            (folder / file).write_text(package.files[file])
+        (code,) = toolchain.compile(
+            [folder / f"{name}.c"], folder, include_dirs=[folder]
+        )
+    sizes = package.info.constants
     weights = sum(
-        symbol.size
-        for symbol in constants.symbols
-        if symbol.name.endswith(("_weights", "_bias"))
+        size for key, size in sizes.items() if key.endswith(("_weights", "_bias"))
     )
     arena = package.info.arena_bytes
     return Measures(
         weights,
-        constants.rodata - weights,
+        sum(sizes.values()) - weights,
         code.text + code.rodata,
         code.data + code.bss + code.noinit - (arena if code.sizes else 0),
         stack_depth(package, code.stack_usage),

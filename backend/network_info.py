@@ -27,6 +27,7 @@ from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import buffer_bytes, buffer_type
 from tinyml.dialects.network import layer_calls, layer_name
+from tinyml.passes.arena import align_up
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,8 @@ class NetworkInfo:
     inputs: tuple[PortInfo, ...]
     outputs: tuple[PortInfo, ...]
     layers: tuple[LayerInfo, ...]
+    constants: dict[str, int]
+    """Bytes of each constant in flash, with what its alignment adds."""
 
     @property
     def macs(self) -> int:
@@ -95,7 +98,18 @@ def network_info(module: ModuleOp) -> NetworkInfo:
         ports(function.attributes["tinyml.inputs"]),
         ports(function.attributes["tinyml.outputs"]),
         tuple(layer_info(i, call) for i, call in enumerate(layer_calls(module))),
+        {
+            op.sym_name.data: constant_bytes(op)
+            for op in module.ops
+            if isinstance(op, memref.GlobalOp)
+        },
     )
+
+
+def constant_bytes(op: memref.GlobalOp) -> int:
+    """Bytes up to the next constant."""
+    alignment = 1 if op.alignment is None else op.alignment.value.data
+    return align_up(buffer_bytes(op.type), alignment)
 
 
 def integer(
@@ -149,7 +163,9 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
 
 def arena_offset(buffer: SSAValue) -> int:
     """The offset of a view of the arena."""
-    assert isinstance(view := buffer.owner, memref.ViewOp)
-    assert isinstance(offset := view.byte_shift.owner, arith.ConstantOp)
-    assert isinstance(value := offset.value, IntegerAttr)
-    return value.value.data
+    view = buffer.owner
+    assert isinstance(view, memref.ViewOp)
+    offset = view.byte_shift.owner
+    assert isinstance(offset, arith.ConstantOp)
+    assert isinstance(offset.value, IntegerAttr)
+    return offset.value.value.data

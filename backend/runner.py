@@ -69,7 +69,7 @@ class InputSets:
 class LayerChecks:
     """
     The CRC-32 of layers' outputs: for each set, a layer to its CRC. A layer is known
-    by its `index`, the operator's in the model's file, or its `position` in the network.
+    by its `index`, the operator's in the file, or its `position` in the network.
     """
 
     key: Literal["index", "position"]

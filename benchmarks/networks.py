@@ -1,17 +1,17 @@
 """
 Compiles networks, runs them on every input set, and writes a table of what they take.
 
-    .venv/bin/python benchmarks/networks.py ../shared/models -o benchmarks/results/networks.md
+    .venv/bin/python benchmarks/networks.py MODELS -o benchmarks/results/networks.md
 
-Instructions and sizes are exact and comparable between machines; cycles are estimated by
-the model of `backend/cycle_model.py` at zero wait states, never measured on silicon.
+Instructions and sizes are exact and comparable between machines; cycles are estimated
+by the model of `backend/cycle_model.py` at zero wait states, never measured on silicon.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,14 +41,31 @@ HEAD = """\
 
 `{command}`
 
-One inference each, compiled with ziglang {pipeline}. Outputs are compared on all sets with
-TFLite Micro's; layers with checksums of TFLite Micro's tensors, in pipeline `@reference`.
-Cycles are estimated at zero wait states. Bytes throughout; `arena` is predicted, linked,
-and the highest byte written.
+One inference each, compiled with ziglang -O2, pipeline `@default`. Outputs are compared
+on all sets with TFLite Micro's; layers with checksums of TFLite Micro's tensors, in
+pipeline `@reference`. Cycles are estimated at zero wait states. Bytes throughout;
+`arena` is predicted, linked, and the highest byte written.
 
-| network | core | MACs | arena | stack | weights, tables | code | instructions | cycles est. | per MAC | sets equal | layers equal |
-|---|---|---|---|---|---|---|---|---|---|---|---|
 """
+
+COLUMNS = (
+    "network",
+    "core",
+    "MACs",
+    "arena",
+    "stack",
+    "weights, tables",
+    "code",
+    "instructions",
+    "cycles est.",
+    "per MAC",
+    "sets equal",
+    "layers equal",
+)
+
+
+def table_row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |\n"
 
 
 def run(
@@ -91,7 +108,7 @@ def rows(models: Path, names: list[str], targets: list[str]) -> Iterator[str]:
                 f"{sets} of {result['sets']}",
                 f"{layers} of {len(whole['layers'])}",
             ]
-            yield f"| {' | '.join(cells)} |\n"
+            yield table_row(cells)
 
 
 def main() -> None:
@@ -102,7 +119,8 @@ def main() -> None:
     parser.add_argument("--targets", nargs="*", default=["cortex-m4", "cortex-m7"])
     args = parser.parse_args()
     command = f"benchmarks/networks.py ../shared/models -o {args.output}"
-    text = HEAD.format(command=command, pipeline="-O2, pipeline `@default`")
+    text = HEAD.format(command=command)
+    text += table_row(COLUMNS) + table_row(["---"] * len(COLUMNS))
     for row in rows(args.models, args.names, args.targets):
         print(row, end="", flush=True)
         text += row

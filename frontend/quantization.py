@@ -17,6 +17,11 @@ from tinyml.dialects.attributes import RequantAttr
 
 
 def quantize_multiplier(real: float) -> RequantAttr:
+    """The factor nearest to `real`, as an attribute."""
+    return RequantAttr(*multiplier_and_shift(real))
+
+
+def multiplier_and_shift(real: float) -> tuple[int, int]:
     """
     The factor nearest to `real` (`QuantizeMultiplier`); some models have negative
     filter scales. Raises DiagnosticException where `real` is not finite or is too large
@@ -32,15 +37,12 @@ def quantize_multiplier(real: float) -> RequantAttr:
         multiplier, shift = 0, 0
     if shift > 30:
         raise DiagnosticException(f"scale ratio {real} is too large, at most 2^30")
-    return RequantAttr(multiplier, shift)
+    return multiplier, shift
 
 
 def requant_table(reals: Sequence[float] | np.ndarray) -> np.ndarray:
     """Rows of (multiplier, shift), int32, one per output channel."""
-    factors = [quantize_multiplier(float(real)) for real in reals]
-    return np.array(
-        [(factor.multiplier.data, factor.shift.data) for factor in factors], np.int32
-    )
+    return np.array([multiplier_and_shift(float(real)) for real in reals], np.int32)
 
 
 def mean_multiplier(real: float, count: int) -> RequantAttr:

@@ -6,7 +6,7 @@ The networks are not part of this project; where they are absent these tests ski
 
 from __future__ import annotations
 
-import time
+import os
 from pathlib import Path
 
 import pytest
@@ -142,6 +142,12 @@ def test_gcc_builds_the_same_network(name: str, tmp_path: Path):
 
 
 def test_three_million_parameters_compile_in_ten_seconds(tmp_path: Path):
-    start = time.perf_counter()
+    """Seconds of processor, the C compiler's included: other tests run beside this."""
+
+    def seconds() -> float:
+        times = os.times()
+        return sum(times[:4])
+
+    start = seconds()
     compiled("coral_mbv2_10_224_i8", tmp_path, "@default", "cortex-m4")
-    assert time.perf_counter() - start < 10
+    assert seconds() - start < 10
