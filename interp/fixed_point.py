@@ -16,6 +16,12 @@ from tinyml.dialects.attributes import Rounding
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
+SATURATION = 1 << 30
+"""
+Where one exact rounding saturates (at plus and minus): far beyond any byte, and with
+room for a zero point in an int32.
+"""
+
 Ints = np.ndarray | np.integer[Any] | int
 """An int64 array, or what broadcasts with one."""
 
@@ -46,12 +52,17 @@ def shift_right_even(x: Ints, shift: Ints) -> np.ndarray:
     return (x + (np.int64(1) << (shift - 1)) - 1 + odd) >> shift
 
 
+def saturated(x: Ints) -> np.ndarray:
+    return np.clip(np.asarray(x), -SATURATION, SATURATION)
+
+
 def requantize(
     acc: Ints, multiplier: Ints, shift: Ints, rounding: Rounding
 ) -> np.ndarray:
     """
     `acc * multiplier * 2^(shift - 31)` under a rounding contract. `acc` is an int32,
-    `shift` in [-31, 30], left if positive. All arguments broadcast.
+    `shift` in [-31, 30], left if positive. All arguments broadcast. Double rounding
+    wraps where gemmlowp's left shift does, the others saturate.
     """
     multiplier, shift = np.asarray(multiplier, np.int64), np.asarray(shift, np.int64)
     match rounding:
@@ -60,9 +71,9 @@ def requantize(
             return rdbpot(srdhm(wrap32(acc << left), multiplier), right)
         case Rounding.SINGLE:
             product, total = acc * multiplier, 31 - shift
-            return (product + (np.int64(1) << (total - 1))) >> total
+            return saturated((product + (np.int64(1) << (total - 1))) >> total)
         case Rounding.EVEN:
-            return shift_right_even(acc * multiplier, 31 - shift)
+            return saturated(shift_right_even(acc * multiplier, 31 - shift))
         case Rounding.AWAY:
             raise ValueError("rounding away is not defined for accumulators")
 

@@ -193,12 +193,13 @@ class TinyMLFunctions(InterpreterFunctions):
         if op.rounding.data is Rounding.DOUBLE:
             terms = requantize(left << 20, m, s, Rounding.DOUBLE)
             terms = terms + requantize(right << 20, n, t, Rounding.DOUBLE)
-            total = requantize(terms, k, u, Rounding.DOUBLE)
+            total = wrap32(requantize(terms, k, u, Rounding.DOUBLE) + y_zero)
         elif op.rounding.data is Rounding.EVEN:
-            total = shift_right_even(left * m + right * n, 31 - s)
+            total = shift_right_even(left * m + right * n, 31 - s) + y_zero
         else:
             total = (left * m + right * n + (1 << (30 - s))) >> (31 - s)
-        saturate(y, total + y_zero, *integers(op.clamp))
+            total = total + y_zero
+        saturate(y, total, *integers(op.clamp))
         return ()
 
     @impl(tinyml.MulOp)
@@ -209,8 +210,8 @@ class TinyMLFunctions(InterpreterFunctions):
         a_zero, b_zero, y_zero = integers(op.zero_points)
         product = (a.astype(np.int64) - a_zero) * (b.astype(np.int64) - b_zero)
         factor = op.requant.multiplier.data, op.requant.shift.data
-        total = requantize(product, *factor, op.rounding.data)
-        saturate(y, total + y_zero, *integers(op.clamp))
+        total = wrap32(requantize(product, *factor, op.rounding.data) + y_zero)
+        saturate(y, total, *integers(op.clamp))
         return ()
 
     @impl(tinyml.PadOp)
@@ -250,8 +251,8 @@ class TinyMLFunctions(InterpreterFunctions):
         x_zero, y_zero = integers(op.zero_points)
         total = (x.astype(np.int64) - x_zero).sum(axis=integers(op.axes))
         factor = op.requant.multiplier.data, op.requant.shift.data
-        mean = requantize(total, *factor, op.rounding.data) + y_zero
-        saturate(y, mean, -128, 127)
+        mean = requantize(total, *factor, op.rounding.data)
+        saturate(y, wrap32(mean + y_zero), -128, 127)
         return ()
 
     @impl(tinyml.SoftmaxOp)
@@ -275,7 +276,8 @@ class TinyMLFunctions(InterpreterFunctions):
         low, high = integer_range(buffer_type(op.output).element_type)
         # Beyond 2^20 all values saturate; NaN becomes the lowest value.
         limit = np.float32(1 << 20)
-        ratio = x / np.float32(op.scale.value.data)
+        with np.errstate(all="ignore"):
+            ratio = x / np.float32(op.scale.value.data)
         ratio = np.where(ratio > -limit, np.minimum(ratio, limit), -limit)
         if op.rounding.data is Rounding.EVEN:
             rounded = np.rint(ratio)
@@ -292,7 +294,8 @@ class TinyMLFunctions(InterpreterFunctions):
     ) -> PythonValues:
         x, y = args
         centred = x.astype(np.int32) - integers(op.zero_points)[0]
-        y[...] = centred.astype(np.float32) * np.float32(op.scale.value.data)
+        with np.errstate(over="ignore"):
+            y[...] = centred.astype(np.float32) * np.float32(op.scale.value.data)
         return ()
 
     @impl(tinyml.RequantizeOp)
@@ -304,5 +307,5 @@ class TinyMLFunctions(InterpreterFunctions):
         factor = op.requant.multiplier.data, op.requant.shift.data
         scaled = requantize(x.astype(np.int64) - x_zero, *factor, op.rounding.data)
         low, high = integer_range(buffer_type(op.output).element_type)
-        saturate(y, scaled + y_zero, low, high)
+        saturate(y, wrap32(scaled + y_zero), low, high)
         return ()

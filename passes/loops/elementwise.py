@@ -30,9 +30,18 @@ from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.requantize import (
     constant_factor,
     double_rounding,
+    may_wrap,
     requantize,
     single_rounding,
 )
+
+CENTRED_BITS = 8
+PRODUCT_BITS = 16
+SUM_BITS = 40
+"""
+Powers of two that a byte less its zero point, the product of two such, and the sum of
+two such times multipliers do not exceed.
+"""
 
 
 def map_elements(
@@ -70,6 +79,7 @@ def lower_add(k: Kernel, op: AddOp, operands: Operands) -> None:
         total = k.add(
             double_rounding(k, k.shl(left, headroom), a_factor),
             double_rounding(k, k.shl(right, headroom), b_factor),
+            wrap=max(a_factor.greatest_shift, b_factor.greatest_shift) > 1,
         )
         return double_rounding(k, total, y_factor)
 
@@ -78,13 +88,14 @@ def lower_add(k: Kernel, op: AddOp, operands: Operands) -> None:
             k.mul(k.extend(left, i64), k.extend(a_factor.multiplier, i64)),
             k.mul(k.extend(right, i64), k.extend(b_factor.multiplier, i64)),
         )
-        return single_rounding(k, total, a_factor, op.rounding.data)
+        return single_rounding(k, total, a_factor, op.rounding.data, SUM_BITS)
 
     scale = double if op.rounding.data is Rounding.DOUBLE else single
 
     def add(a: SSAValue, b: SSAValue) -> SSAValue:
         total = scale(centred(k, a, a_zero, False), centred(k, b, b_zero, False))
-        return k.clamp(k.add(total, k.i32(y_zero)), *integers(op.clamp))
+        total = k.add(total, k.i32(y_zero), wrap=may_wrap(y_factor, op.rounding.data))
+        return k.clamp(total, *integers(op.clamp))
 
     inputs = [operands["lhs"], operands["rhs"]]
     map_elements(k, op, inputs, operands["output"], add)
@@ -96,8 +107,10 @@ def lower_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
 
     def multiply(a: SSAValue, b: SSAValue) -> SSAValue:
         left, right = centred(k, a, a_zero, False), centred(k, b, b_zero, False)
-        scaled = requantize(k, k.mul(left, right), factor, op.rounding.data)
-        return k.clamp(k.add(scaled, k.i32(y_zero), wrap=True), *integers(op.clamp))
+        product = k.mul(left, right)
+        scaled = requantize(k, product, factor, op.rounding.data, PRODUCT_BITS)
+        wrap = may_wrap(factor, op.rounding.data)
+        return k.clamp(k.add(scaled, k.i32(y_zero), wrap=wrap), *integers(op.clamp))
 
     inputs = [operands["lhs"], operands["rhs"]]
     map_elements(k, op, inputs, operands["output"], multiply)
@@ -111,8 +124,9 @@ def lower_requantize(k: Kernel, op: RequantizeOp, operands: Operands) -> None:
 
     def convert(x: SSAValue) -> SSAValue:
         wide = centred(k, x, x_zero, unsigned)
-        scaled = requantize(k, wide, factor, op.rounding.data)
-        return k.clamp(k.add(scaled, k.i32(y_zero), wrap=True), low, high)
+        scaled = requantize(k, wide, factor, op.rounding.data, CENTRED_BITS)
+        wrap = may_wrap(factor, op.rounding.data)
+        return k.clamp(k.add(scaled, k.i32(y_zero), wrap=wrap), low, high)
 
     map_elements(k, op, [operands["input"]], operands["output"], convert)
 

@@ -11,7 +11,7 @@ from tinyml.dialects.layer import integers, shape
 from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp, PoolOp
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
-from tinyml.passes.loops.requantize import constant_factor, requantize
+from tinyml.passes.loops.requantize import constant_factor, may_wrap, requantize
 
 Combine = Callable[[SSAValue, SSAValue], SSAValue]
 Finish = Callable[[SSAValue, SSAValue], SSAValue]
@@ -95,6 +95,8 @@ def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
         centred = k.sub(acc, k.i32(x_zero * prod(inner)))
         factor = constant_factor(k, op.requant)
         scaled = requantize(k, centred, factor, op.rounding.data)
-        k.store(k.clamp(k.add(scaled, k.i32(y_zero)), -128, 127), y, *at)
+        wrap = may_wrap(factor, op.rounding.data)
+        shifted = k.add(scaled, k.i32(y_zero), "shifted", wrap)
+        k.store(k.clamp(shifted, -128, 127), y, *at)
 
     k.nest(kept, output)

@@ -11,6 +11,7 @@ from xdsl.dialects.builtin import i32, i64
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.attributes import RequantAttr, Rounding
+from tinyml.interp.fixed_point import SATURATION
 from tinyml.passes.loops.kernel import Kernel
 
 
@@ -77,13 +78,19 @@ def rdbpot(k: Kernel, x: SSAValue, exponent: SSAValue, least: int) -> SSAValue:
     return k.add(k.shr(x, exponent), k.extend_unsigned(above, i32), "scaled")
 
 
-def requantize(k: Kernel, acc: SSAValue, by: Factor, rounding: Rounding) -> SSAValue:
-    """`acc * factor` as i32 under a rounding contract; `acc` is i32."""
+def may_wrap(by: Factor, rounding: Rounding) -> bool:
+    """Whether a zero point may carry a requantized accumulator out of 32 bits."""
+    return rounding is Rounding.DOUBLE and by.greatest_shift >= 0
+
+
+def requantize(
+    k: Kernel, acc: SSAValue, by: Factor, rounding: Rounding, bits: int = 31
+) -> SSAValue:
+    """`acc * factor` as i32 under a contract; `acc` is an i32 in [-2^bits, 2^bits]."""
     if rounding is Rounding.DOUBLE:
         return double_rounding(k, acc, by)
-    return single_rounding(
-        k, k.mul(k.extend(acc, i64), k.extend(by.multiplier, i64)), by, rounding
-    )
+    product = k.mul(k.extend(acc, i64), k.extend(by.multiplier, i64))
+    return single_rounding(k, product, by, rounding, bits + 31)
 
 
 def double_rounding(k: Kernel, acc: SSAValue, by: Factor) -> SSAValue:
@@ -100,20 +107,23 @@ def double_rounding(k: Kernel, acc: SSAValue, by: Factor) -> SSAValue:
 
 
 def single_rounding(
-    k: Kernel, product: SSAValue, by: Factor, rounding: Rounding
+    k: Kernel, product: SSAValue, by: Factor, rounding: Rounding, bits: int
 ) -> SSAValue:
-    """`product * 2^(shift - 31)` of an i64, rounded once, saturated to i32."""
+    """
+    `product * 2^(shift - 31)` of an i64 in [-2^bits, 2^bits], rounded once, saturated
+    to an i32 that has room for a zero point.
+    """
     number = k.known(by.shift)
     if number is not None:
-        bits, below = k.i64(31 - number), k.i64(30 - number)
+        right, below = k.i64(31 - number), k.i64(30 - number)
     else:
-        bits = k.sub(k.i64(31), k.extend(by.shift, i64))
-        below = k.sub(bits, k.i64(1))
+        right = k.sub(k.i64(31), k.extend(by.shift, i64))
+        below = k.sub(right, k.i64(1))
     total = k.add(product, k.shl(k.i64(1), below))
     if rounding is Rounding.EVEN:
-        odd = k.bit_and(k.shr(product, bits), k.i64(1))
+        odd = k.bit_and(k.shr(product, right), k.i64(1))
         total = k.sub(k.add(total, odd), k.i64(1))
-    result = k.shr(total, bits)
-    if by.greatest_shift > 0:
-        result = k.clamp(result, -(1 << 31), (1 << 31) - 1)
+    result = k.shr(total, right)
+    if 1 << max(bits - 31 + by.greatest_shift, 0) > SATURATION:
+        result = k.clamp(result, -SATURATION, SATURATION)
     return k.truncate(result, i32)

@@ -17,7 +17,7 @@ from tinyml.dialects.tinyml import (
 )
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
-from tinyml.passes.loops.requantize import requantize, table_factor
+from tinyml.passes.loops.requantize import may_wrap, requantize, table_factor
 
 
 def constant_array(op: WeightedOp, name: str) -> np.ndarray:
@@ -60,7 +60,8 @@ def write_output(
     )
     scaled = requantize(k, acc, factor, op.rounding.data)
     zero_point = k.i32(integers(op.zero_points)[1])
-    shifted = k.add(scaled, zero_point, "shifted", wrap=factor.greatest_shift >= 0)
+    wrap = may_wrap(factor, op.rounding.data)
+    shifted = k.add(scaled, zero_point, "shifted", wrap)
     output = operands["output"]
     k.store(k.clamp(shifted, *integers(op.clamp)), output, *indices)
 

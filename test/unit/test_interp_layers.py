@@ -1,0 +1,76 @@
+"""The NumPy semantics of every layer against one number after another."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from networks import LAYER_INPUTS, Limits, random_inputs, random_layer
+from scalar_reference import run_layer
+from xdsl.dialects import func
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.ir import SSAValue
+
+from tinyml.dialects.layer import LayerOp
+from tinyml.dialects.network import network_function
+from tinyml.interp.run import run_network
+
+RANDOMS = st.randoms(use_true_random=False)
+
+
+def layer_inputs(
+    module: ModuleOp, layer: LayerOp, inputs: list[np.ndarray]
+) -> list[np.ndarray]:
+    """The arrays that a network's only layer reads; it may read one twice."""
+    arguments: list[SSAValue] = [*network_function(module).body.block.args]
+    return [inputs[arguments.index(value)] for value in layer.layer_inputs]
+
+
+@pytest.mark.parametrize("kind", LAYER_INPUTS)
+@settings(
+    deadline=None,
+    derandomize=True,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(r=RANDOMS)
+def test_layer(kind: str, r: random.Random):
+    module, layer = random_layer(r, kind, Limits(size=6, channels=4, kernel=5))
+    inputs = random_inputs(r, module)
+    (found,) = run_network(module, inputs)
+    expected = run_layer(layer, layer_inputs(module, layer, inputs))
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_inputs_are_counted():
+    module, _ = random_layer(random.Random(1), "conv2d")
+    with pytest.raises(ValueError, match="0 inputs for a network of 1"):
+        run_network(module, [])
+
+
+def test_hook_sees_what_a_layer_wrote():
+    module, layer = random_layer(random.Random(1), "conv2d")
+    seen: list[tuple[object, np.ndarray]] = []
+    inputs = random_inputs(random.Random(1), module)
+    (output,) = run_network(module, inputs, lambda op, y: seen.append((op, y.copy())))
+    ((op, array),) = seen
+    assert op is layer
+    np.testing.assert_array_equal(array, output)
+
+
+def test_inputs_are_not_written():
+    module, _ = random_layer(random.Random(1), "conv2d")
+    inputs = random_inputs(random.Random(1), module)
+    for array in inputs:
+        array.flags.writeable = False
+    run_network(module, inputs)
+
+
+def test_network_is_the_function_with_ports():
+    module, _ = random_layer(random.Random(1), "conv2d")
+    module.body.block.add_op(func.FuncOp.external("other", [], []))
+    run_network(module, random_inputs(random.Random(1), module))
