@@ -56,13 +56,15 @@ def place_in_order(
 def place_greedily(ranges: Sequence[LiveRange], alignment: int) -> list[int]:
     """
     The best of a few greedy orders: large first, as TFLite Micro's planner; long-lived
-    first; area first; and in order of time. Ties go to the earlier order.
+    first; area first; in order of time; and as they come, which is never worse than no
+    sharing. Ties go to the earlier order.
     """
     keys: list[Callable[[LiveRange], tuple[int, ...]]] = [
         lambda r: (-r.size, r.first),
         lambda r: (r.first - r.last, -r.size),
         lambda r: (-r.size * (r.last - r.first + 1), r.first),
         lambda r: (r.first, -r.size),
+        lambda r: (),
     ]
     plans = [
         place_in_order(

@@ -487,14 +487,21 @@ IMAGE_LAYERS: list[AddLayer] = [
 def random_network(r: random.Random, depth: int, limits: Limits = Limits()) -> ModuleOp:
     """
     A network of convolutions, pools, pads, sums and products, each of which reads the
-    layer before it or, now and then, an older one; then a classifier, or nothing.
+    layer before it or, now and then, an older one; then a classifier, or nothing. All
+    that nobody reads is an output.
     """
     builder = NetworkBuilder("main")
     size = [1, *(r.randint(2, limits.size) for _ in range(2))]
-    builder.input([*size, r.randint(1, limits.channels)], i8, TensorAttr.get("x"))
-    x: SSAValue = builder.block.args[0]
+    size.append(r.randint(1, limits.channels))
+    if r.random() < 0.3:
+        real = builder.input(size, f32, TensorAttr.get("x"))
+        x = builder.buffer(size, i8)
+        append(builder, tinyml.QuantizeOp(real, x, 0.25, -3, Rounding.AWAY))
+    else:
+        x = builder.input(size, i8, TensorAttr.get("x", 0.25, -3))
     for _ in range(depth):
-        source = x if r.random() < 0.75 else r.choice(written(builder))
+        images = [v for v in written(builder) if buffer_type(v).element_type == i8]
+        source = x if r.random() < 0.75 else r.choice(images)
         # A sum with one of its own ancestors is what closes a branch.
         x = r.choice(IMAGE_LAYERS)(builder, r, source, limits)
     if r.random() < 0.6:
@@ -503,7 +510,10 @@ def random_network(r: random.Random, depth: int, limits: Limits = Limits()) -> M
         x = add_softmax(builder, r, x, limits)
     used = {operand for op in builder.block.ops for operand in op.operands[:-1]}
     ends = [value for value in written(builder) if value not in used]
-    outputs = [(value, TensorAttr.get(f"y{i}")) for i, value in enumerate([*ends])]
+    if r.random() < 0.3:
+        # What others read too, an input, or an output twice.
+        ends.append(r.choice(written(builder)))
+    outputs = [(value, TensorAttr.get(f"y{i}")) for i, value in enumerate(ends)]
     module = builder.finish(outputs)
     module.verify()
     return module
