@@ -23,8 +23,9 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException, VerifyException
 
 from tinyml.dialects.attributes import Rounding, TensorAttr
-from tinyml.dialects.constants import ELEMENT_TYPES
-from tinyml.dialects.tinyml import ONE, UI8, DequantizeOp, QuantizeOp, RequantizeOp
+from tinyml.dialects.constants import ELEMENT_TYPES, UI8
+from tinyml.dialects.layer_format import ONE
+from tinyml.dialects.tinyml import DequantizeOp, QuantizeOp, RequantizeOp
 from tinyml.frontend import onnx_elementwise as elementwise
 from tinyml.frontend import onnx_moves as moves
 from tinyml.frontend import onnx_pools as pools

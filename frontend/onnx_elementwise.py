@@ -13,7 +13,8 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.attributes import RequantAttr, Rounding
-from tinyml.dialects.tinyml import ONE, AddOp, MulOp, SoftmaxOp
+from tinyml.dialects.layer_format import ONE
+from tinyml.dialects.tinyml import AddOp, MulOp, SoftmaxOp
 from tinyml.frontend.onnx_context import Context, Pending, Target
 from tinyml.frontend.onnx_graph import Node
 from tinyml.frontend.onnx_values import (

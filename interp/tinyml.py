@@ -27,6 +27,8 @@ from tinyml.dialects.layer import (
     integer_range,
     integers,
 )
+from tinyml.dialects.weighted import WeightedOp
+from tinyml.dialects.window import WindowOp
 from tinyml.interp.fixed_point import (
     divide_half_away,
     rdbpot,
@@ -41,7 +43,7 @@ from tinyml.interp.fixed_point import (
 Array = np.ndarray
 
 
-def constant(op: tinyml.WeightedOp, name: str) -> Array | None:
+def constant(op: WeightedOp, name: str) -> Array | None:
     """The array of a constant that a layer names, or None for an absent bias."""
     symbol = getattr(op, name)
     if symbol is None:
@@ -52,7 +54,7 @@ def constant(op: tinyml.WeightedOp, name: str) -> Array | None:
 
 
 def windows(
-    x: Array, op: tinyml.WindowOp, output_shape: tuple[int, ...]
+    x: Array, op: WindowOp, output_shape: tuple[int, ...]
 ) -> list[tuple[int, int, Array]]:
     """
     For each tap (ky, kx) of the window the padded input elements that it multiplies,
@@ -93,7 +95,7 @@ def saturate(y: Array, acc: Array, low: int, high: int) -> None:
     y[...] = np.clip(acc, low, high).reshape(y.shape)
 
 
-def finish(op: tinyml.WeightedOp, acc: Array, y: Array) -> None:
+def finish(op: WeightedOp, acc: Array, y: Array) -> None:
     """Bias, requantization, zero point and clamp of a weighted layer."""
     bias, table = constant(op, "bias"), constant(op, "requant")
     assert table is not None

@@ -8,7 +8,8 @@ from math import prod
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.layer import integers, shape
-from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp, PoolOp
+from tinyml.dialects.pooling import PoolOp
+from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.requantize import constant_factor, may_wrap, requantize

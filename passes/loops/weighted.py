@@ -9,12 +9,8 @@ from xdsl.ir import SSAValue
 
 from tinyml.dialects.constants import find_global, global_array
 from tinyml.dialects.layer import integers, shape
-from tinyml.dialects.tinyml import (
-    Conv2DOp,
-    DepthwiseConv2DOp,
-    FullyConnectedOp,
-    WeightedOp,
-)
+from tinyml.dialects.tinyml import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
+from tinyml.dialects.weighted import WeightedOp
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.requantize import may_wrap, requantize, table_factor

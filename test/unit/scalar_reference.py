@@ -21,6 +21,8 @@ from tinyml.dialects import tinyml
 from tinyml.dialects.attributes import RequantAttr, Rounding, WindowAttr
 from tinyml.dialects.constants import find_global, global_array, numpy_dtype
 from tinyml.dialects.layer import LayerOp, buffer_type, shape
+from tinyml.dialects.pooling import PoolOp
+from tinyml.dialects.weighted import WeightedOp
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 
@@ -189,7 +191,7 @@ def clamp(x: int, low: int = -128, high: int = 127) -> int:
 # Layers. An array is a function from indices to Python ints.
 
 
-def constant(op: tinyml.WeightedOp, name: str) -> np.ndarray:
+def constant(op: WeightedOp, name: str) -> np.ndarray:
     found = find_global(op, getattr(op, name))
     assert found is not None
     return global_array(found).astype(object)
@@ -199,7 +201,7 @@ def positions(size: Sequence[int]) -> Iterator[tuple[int, ...]]:
     return product(*(range(n) for n in size))
 
 
-def weighted_output(op: tinyml.WeightedOp, channel: int, acc: int) -> int:
+def weighted_output(op: WeightedOp, channel: int, acc: int) -> int:
     if op.bias is not None:
         acc += constant(op, "bias")[channel]
     multiplier, shift = constant(op, "requant")[channel]
@@ -252,7 +254,7 @@ def fully_connected(op: tinyml.FullyConnectedOp, x: np.ndarray, y: np.ndarray) -
         outputs[b, oc] = weighted_output(op, oc, acc)
 
 
-def pool(op: tinyml.PoolOp, x: np.ndarray, y: np.ndarray) -> None:
+def pool(op: PoolOp, x: np.ndarray, y: np.ndarray) -> None:
     for n, oy, ox, c in positions(y.shape):
         taps = window_taps(op.window, x.shape[1:3], oy, ox)
         elements = [x[n, iy, ix, c] for _, _, iy, ix in taps]
