@@ -9,6 +9,7 @@ misaligned views and stores to constants are errors.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,34 @@ def check_indices(array: np.ndarray, indices: Sequence[int]) -> None:
     for index, size in zip(indices, array.shape, strict=True):
         if not 0 <= index < size:
             raise InterpretationError(f"indices {indices} of a buffer {array.shape}")
+
+
+def dense_strides(shape: Sequence[int]) -> list[int]:
+    return [prod(shape[axis + 1 :]) for axis in range(len(shape))]
+
+
+def bytes_view(
+    source: np.ndarray,
+    dtype: np.dtype[np.generic],
+    start: int,
+    shape: Sequence[int],
+    strides: Sequence[int],
+) -> np.ndarray:
+    """The bytes of a dense array from `start` on, under another shape and type."""
+    reach = sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
+    end = start + (reach + 1) * dtype.itemsize
+    # NumPy does not check offsets from below.
+    if start < 0 or min(strides, default=0) < 0 or end > source.nbytes:
+        raise InterpretationError(
+            f"a view of the bytes {start} to {end} of {source.nbytes}"
+        )
+    return np.ndarray(
+        shape,
+        dtype,
+        buffer=source,
+        offset=start,
+        strides=[stride * dtype.itemsize for stride in strides],
+    )
 
 
 def kept_dimensions(sizes: Sequence[int], shape: Sequence[int]) -> list[bool]:
@@ -149,7 +178,7 @@ class MemRefFunctions(InterpreterFunctions):
         sizes = iter(dynamic)
         shape = [next(sizes) if n == DYNAMIC_INDEX else n for n in type.get_shape()]
         dtype = numpy_dtype(type.element_type)
-        view = np.ndarray(shape, dtype, buffer=source, offset=shift)
+        view = bytes_view(source, dtype, shift, shape, dense_strides(shape))
         if not view.flags.aligned:
             raise InterpretationError(f"a view of {type} at byte {shift} is misaligned")
         return (view,)
@@ -176,12 +205,5 @@ class MemRefFunctions(InterpreterFunctions):
     ) -> PythonValues:
         source, *rest = args
         (offset,), sizes, strides = offsets_sizes_strides(op, rest)
-        bytes = source.itemsize
-        view = np.ndarray(
-            sizes,
-            source.dtype,
-            buffer=source,
-            offset=offset * bytes,
-            strides=[stride * bytes for stride in strides],
-        )
-        return (view,)
+        start = offset * source.itemsize
+        return (bytes_view(source, source.dtype, start, sizes, strides),)
