@@ -10,6 +10,7 @@ arithmetic is plain, arithmetic that may wrap goes through unsigned types, `inde
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
@@ -28,24 +29,26 @@ from xdsl.dialects.builtin import (
     ModuleOp,
     NameLoc,
     i1,
+    i64,
 )
 from xdsl.dialects.memref import GlobalOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
+from tinyml.backend.constant_buffers import constant_buffers
 from tinyml.dialects.constants import global_array
-from tinyml.passes.mark_readonly import is_readonly
 
 RESERVED = frozenset(
     """
-    alignas alignof and and_eq asm auto bitand bitor bool break case catch char class
-    compl const constexpr continue decltype default delete do double else enum explicit
-    export extern false float for friend goto if inline int int8_t int16_t int32_t
-    int64_t long main mutable namespace new noexcept not not_eq nullptr operator or
-    or_eq private protected public register restrict return short signed sizeof static
-    struct switch template this throw true try typedef typeid typename uint8_t uint16_t
-    uint32_t uint64_t union unsigned using virtual void volatile wchar_t while xor
-    xor_eq
+    alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t
+    char32_t class compl const const_cast constexpr continue decltype default delete do
+    double dynamic_cast else enum explicit export extern false float for friend goto if
+    inline int int16_t int32_t int64_t int8_t long main mutable namespace new noexcept
+    not not_eq nullptr operator or or_eq private protected public register
+    reinterpret_cast restrict return short signed sizeof static static_assert
+    static_cast struct switch template this thread_local throw true try typedef typeid
+    typename uint16_t uint32_t uint64_t uint8_t union unsigned using virtual void
+    volatile wchar_t while xor xor_eq
     """.split()
 )
 
@@ -85,6 +88,18 @@ INLINED = (
     arith.MaxSIOp,
     arith.MinSIOp,
 )
+TRUTHS = (
+    arith.ConstantOp,
+    arith.AndIOp,
+    arith.OrIOp,
+    arith.XOrIOp,
+    arith.CmpiOp,
+    arith.CmpfOp,
+    arith.SelectOp,
+    arith.ExtUIOp,
+)
+"""Ops that may take or make an i1, which is 0 or 1 in C."""
+
 REPEATING = (arith.MaxSIOp, arith.MinSIOp)
 """Ops whose C form names its operands twice."""
 
@@ -155,10 +170,11 @@ def signed(number: str) -> Expression:
 def literal(attr: Attribute) -> Expression:
     """A constant as C spells it."""
     match attr:
-        case IntegerAttr(value=value, type=IntegerType(width=width)) if (
-            width.data == 64
-        ):
-            return Expression(f"INT64_C({value.data})")
+        case IntegerAttr(value=value, type=type) if type == i64:
+            least = value.data == -(1 << 63)
+            return Expression("INT64_MIN" if least else f"INT64_C({value.data})")
+        case IntegerAttr(value=value, type=type) if type == i1:
+            return Expression("1" if value.data else "0")
         case IntegerAttr(value=value):
             if value.data == -(1 << 31):
                 return Expression("INT32_MIN")
@@ -170,6 +186,15 @@ def literal(attr: Attribute) -> Expression:
             raise DiagnosticException(f"tinyml-c: no C literal for {attr}")
 
 
+def symbols_around(function: func.FuncOp) -> set[str]:
+    """What the functions and constants of the function's module are called."""
+    module = function.parent_op()
+    assert isinstance(module, ModuleOp)
+    return {
+        op.sym_name.data for op in module.ops if isinstance(op, func.FuncOp | GlobalOp)
+    }
+
+
 class FunctionPrinter:
     """Prints one function: names its values and spells its ops."""
 
@@ -177,22 +202,26 @@ class FunctionPrinter:
         self.output = output
         self.function = function
         self.depth = 0
-        self.taken: set[str] = set(RESERVED)
+        self.taken: set[str] = set(RESERVED | symbols_around(function))
         self.spelled: dict[SSAValue, Expression] = {}
-        self.constant: set[SSAValue] = set()
-        """Buffers that are only read."""
+        self.constant = constant_buffers(function)
 
     # Names and lines
 
-    def name(self, value: SSAValue, hint: str | None = None) -> str:
-        """Gives a value a name of its own."""
-        base = hint or value.name_hint or "v"
+    def unique(self, hint: str) -> str:
+        """An identifier like `hint` that nothing else here is called."""
+        base = re.sub(r"\W", "_", hint, flags=re.ASCII)
         base = base if base[0].isalpha() else f"v{base}"
         name, number = base, 0
         while name in self.taken:
             number += 1
             name = f"{base}_{number}"
         self.taken.add(name)
+        return name
+
+    def name(self, value: SSAValue) -> str:
+        """Gives a value a name of its own."""
+        name = self.unique(value.name_hint or "v")
         self.spelled[value] = Expression(name)
         return name
 
@@ -210,6 +239,12 @@ class FunctionPrinter:
         assert isinstance(value.type, MemRefType)
         const = "const " if value in self.constant else ""
         return f"{const}{c_type(value.type.element_type)} *"
+
+    def variable(self, value: SSAValue, name: str) -> str:
+        """The declaration of a variable that holds a value, a scalar or a buffer."""
+        if isinstance(value.type, MemRefType):
+            return f"{self.pointer(value)}{name}"
+        return f"{c_type(value.type)} {name}"
 
     # Values
 
@@ -230,6 +265,12 @@ class FunctionPrinter:
 
     def expression(self, op: Operation) -> Expression:
         """The C expression of a pure op."""
+        if not isinstance(op, TRUTHS):
+            for value in (*op.operands, *op.results):
+                if value.type == i1:
+                    raise DiagnosticException(
+                        f"tinyml-c: {op.name} of i1 has no C form"
+                    )
         match op:
             case arith.ConstantOp():
                 return literal(op.value)
@@ -306,14 +347,8 @@ class FunctionPrinter:
         function = self.function
         block = function.body.block
         arguments: list[str] = []
-        for index, argument in enumerate(block.args):
-            name = self.name(argument)
-            if isinstance(argument.type, MemRefType):
-                if is_readonly(function, index):
-                    self.constant.add(argument)
-                arguments.append(f"{self.pointer(argument)}{name}")
-            else:
-                arguments.append(f"{c_type(argument.type)} {name}")
+        for argument in block.args:
+            arguments.append(self.variable(argument, self.name(argument)))
         visibility = function.sym_visibility
         static = "static " if visibility and visibility.data == "private" else ""
         if isinstance(function.location, NameLoc):
@@ -346,7 +381,6 @@ class FunctionPrinter:
                 pass
             case memref.GetGlobalOp():
                 self.spelled[op.memref] = Expression(op.name_.string_value())
-                self.constant.add(op.memref)
             case memref.ReinterpretCastOp() | memref.ViewOp() | memref.SubviewOp():
                 self.view(op)
             case memref.LoadOp():
@@ -390,8 +424,6 @@ class FunctionPrinter:
     ) -> None:
         """A view is a pointer into its source."""
         source, result = op.source, op.result
-        if source in self.constant:
-            self.constant.add(result)
         base = self.text(source)
         if isinstance(op, memref.ViewOp):
             offset = self.text(op.byte_shift)
@@ -427,10 +459,7 @@ class FunctionPrinter:
             text = self.text(start)
             name = self.name(result)
             self.spelled[argument] = Expression(name)
-            if isinstance(result.type, MemRefType):
-                self.line(f"{self.pointer(start)}{name} = {text};")
-            else:
-                self.line(f"{c_type(result.type)} {name} = {text};")
+            self.line(f"{self.variable(result, name)} = {text};")
         low, high, step = (self.use(v) for v in (op.lb, op.ub, op.step))
         i = self.name(induction)
         self.line(f"for (int32_t {i} = {low}; {i} < {high}; {i} += {step}) {{")
@@ -440,27 +469,26 @@ class FunctionPrinter:
         self.line("}")
 
     def assign(self, targets: Sequence[SSAValue], block: Block) -> None:
-        """Gives the values that a block yields to variables, all at once."""
+        """Gives the values that a block yields to variables."""
         yielded = block.last_op
         assert isinstance(yielded, scf.YieldOp)
         pairs = [
-            (self.text(target), self.text(value), value.type)
+            (target, self.text(value))
             for target, value in zip(targets, yielded.operands, strict=True)
+            if self.text(target) != self.text(value)
         ]
-        pairs = [(a, b, t) for a, b, t in pairs if a != b]
-        if len(pairs) > 1:
-            # A parallel copy: read everything before writing anything.
-            for position, (target, text, type) in enumerate(pairs):
-                assert not isinstance(type, MemRefType)
-                temporary = f"next_{target}"
-                self.line(f"const {c_type(type)} {temporary} = {text};")
-                pairs[position] = (target, temporary, type)
-        for target, text, _ in pairs:
-            self.line(f"{target} = {text};")
+        if isinstance(yielded.parent_op(), scf.ForOp) and len(pairs) > 1:
+            # A turn may yield what it was given: read all before writing any.
+            for position, (target, text) in enumerate(pairs):
+                temporary = self.unique(f"next_{self.text(target)}")
+                self.line(f"{self.variable(target, temporary)} = {text};")
+                pairs[position] = (target, temporary)
+        for target, text in pairs:
+            self.line(f"{self.text(target)} = {text};")
 
     def branch(self, op: scf.IfOp) -> None:
         for result in op.results:
-            self.line(f"{c_type(result.type)} {self.name(result)};")
+            self.line(f"{self.variable(result, self.name(result))};")
         self.line(f"if ({self.text(op.cond)}) {{")
         with self.indented():
             self.body(op.true_region.block)
