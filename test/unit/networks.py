@@ -264,7 +264,7 @@ def add_depthwise(
 def add_fully_connected(
     b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
 ) -> SSAValue:
-    batch = shape(x)[0] if r.random() < 0.8 else 1
+    batch = shape(x)[0] if shape(x) and r.random() < 0.8 else 1
     depth, channels = prod(shape(x)) // batch, r.randint(1, limits.channels)
     y = b.buffer((batch, channels), i8)
     c = random_weighted(b, r, (channels, depth), channels)
