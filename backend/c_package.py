@@ -12,6 +12,7 @@ from io import StringIO
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.utils.exceptions import DiagnosticException
 
 import tinyml
 from tinyml.backend.c_printer import print_code, print_constants
@@ -20,6 +21,9 @@ from tinyml.passes.prefix_symbols import PrefixSymbolsPass
 
 ARENA_ALIGNMENT = 8
 """Bytes; enough for every scalar that lies in an arena."""
+
+LARGEST_ARENA = (1 << 31) - 1
+"""Bytes; offsets in the C are 32-bit integers."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,11 @@ def c_package(module: ModuleOp, name: str, banner: str) -> CPackage:
     """
     PrefixSymbolsPass(name).apply(Context(), module)
     info = network_info(module)
+    if info.arena_bytes > LARGEST_ARENA:
+        raise DiagnosticException(
+            f"the network needs an arena of {info.arena_bytes} bytes, at most "
+            f"{LARGEST_ARENA} can be addressed"
+        )
     info.function.properties["sym_visibility"] = StringAttr("private")
     comment = (
         f"/* {banner}\n"

@@ -22,7 +22,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
 from xdsl.universe import Universe
-from xdsl.utils.exceptions import DiagnosticException
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
 
 from tinyml.backend.c_package import CPackage, c_package
 from tinyml.backend.network_info import NetworkInfo
@@ -32,6 +32,16 @@ from tinyml.frontend.builder import c_identifier
 from tinyml.frontend.load import load_model, one_line
 from tinyml.passes.arena import gaps
 from tinyml.passes.pipelines import expand
+
+TAKEN_NAMES = frozenset(
+    """
+    assert complex ctype errno fenv float glue harness harness_io hooks inttypes
+    iso646 limits locale math semihosting setjmp signal stdalign stdarg stdatomic
+    stdbool stddef stdint stdio stdlib stdnoreturn string tgmath threads time uchar
+    wchar wctype
+    """.split()
+)
+"""Headers of C and of the harness, which a network's header must not hide."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ class CompiledNetwork:
         with tempfile.TemporaryDirectory(dir=directory) as temporary:
             for name, text in {**self.files, "report.json": report}.items():
                 whole = Path(temporary) / name
-                whole.write_text(text)
+                whole.write_text(text, "utf-8")
                 os.replace(whole, directory / name)
 
 
@@ -78,7 +88,7 @@ def run_pipeline(module: ModuleOp, spec: str) -> None:
     passes = dict(Universe.get_multiverse().all_passes)
     try:
         pipeline = PassPipeline.parse_spec(passes, expand(spec), verify)
-    except ValueError as error:
+    except (ValueError, ArgSpecParseError) as error:
         raise DiagnosticException(one_line(error)) from error
     pipeline.apply(Context(), module)
 
@@ -90,17 +100,29 @@ def textual_ir(module: ModuleOp) -> str:
     return output.getvalue() + "\n"
 
 
+def network_name(path: Path, asked: str | None) -> str:
+    """The name that was asked for, or one made of the file's."""
+    if asked is None:
+        name = c_identifier(path.stem)
+        return f"net_{name}" if name in TAKEN_NAMES else name
+    if asked != c_identifier(asked):
+        raise DiagnosticException(
+            f"--name {asked!r} is not a C identifier in lower case"
+        )
+    if asked in TAKEN_NAMES:
+        raise DiagnosticException(
+            f"--name {asked!r} is taken: {asked}.h is another header"
+        )
+    return asked
+
+
 def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     """
     Compiles a model file. Raises DiagnosticException, PassFailedException,
     ToolchainError or TargetError, each with one line for the user.
     """
     target = get_target(options.target)
-    name = options.name or c_identifier(path.stem)
-    if name != c_identifier(name):
-        raise DiagnosticException(
-            f"--name {name!r} is not a C identifier in lower case"
-        )
+    name = network_name(path, options.name)
     module = load_model(path)
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if options.quantized_io:
@@ -134,7 +156,7 @@ def measure(
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         for file in (f"{name}.h", f"{name}.c"):
-            (folder / file).write_text(package.files[file])
+            (folder / file).write_text(package.files[file], "utf-8")
         (code,) = toolchain.compile(
             [folder / f"{name}.c"], folder, include_dirs=[folder]
         )

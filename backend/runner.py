@@ -16,18 +16,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 from xdsl.utils.exceptions import DiagnosticException
+from xdsl.utils.hints import isa
 
 from tinyml.backend.block_profile import FunctionProfile
 from tinyml.backend.c_package import harness_glue, harness_hooks
 from tinyml.backend.simulator import RunResult, SimulatorName, run_program
 from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import DEFAULT_STACK_BYTES, find_toolchain
+from tinyml.frontend.load import first_line
 
 OUTPUT_KEYS = ("tflm_outputs", "litert_ref_outputs", "ort_noopt_outputs")
 """Reference outputs in a file, in the order of preference."""
+
+KEYS = (
+    ("net", str),
+    ("target", str),
+    ("ram", dict),
+    ("flash", dict),
+    ("inputs", list),
+    ("outputs", list),
+    ("layers", list),
+)
+"""What a report has to hold for its network to be run."""
 
 HARNESS_FLASH, HARNESS_RAM = 16 << 10, 4 << 10
 """Room for the harness beside a network, in bytes."""
@@ -80,25 +95,31 @@ def load_report(directory: Path) -> dict[str, Any]:
     """The report of a compiled network's directory."""
     path = directory / "report.json"
     try:
-        report: dict[str, Any] = json.loads(path.read_text())
+        report: Any = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise DiagnosticException(
             f"{path}: {error.strerror}; expected a directory that tinyml compile wrote"
         ) from error
-    except ValueError as error:
-        raise DiagnosticException(f"{path}: not a report ({error})") from error
+    except (RecursionError, ValueError):
+        report = None
+    if not isa(report, dict[str, Any]) or not all(
+        isinstance(report.get(key), kind) for key, kind in KEYS
+    ):
+        raise DiagnosticException(f"{path}: not a report that tinyml compile wrote")
     return report
 
 
 def load_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of an .npz file."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, NpzFile(stream) as file:
             return {key: file[key] for key in file.files}
     except OSError as error:
         raise DiagnosticException(f"{path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise DiagnosticException(f"{path}: not an .npz file ({error})") from error
+    except (BadZipFile, EOFError, NotImplementedError, ValueError, zlib.error) as error:
+        raise DiagnosticException(
+            f"{path}: not an .npz file of plain arrays ({first_line(str(error))})"
+        ) from error
 
 
 def numbered(arrays: Mapping[str, np.ndarray], key: str) -> list[np.ndarray]:
@@ -134,7 +155,12 @@ def load_sets(
         expected = checked(
             numbered(arrays, key), report["outputs"], reference, "output"
         )
-    return InputSets(checked(found, report["inputs"], file, "input"), expected)
+    sets = InputSets(checked(found, report["inputs"], file, "input"), expected)
+    if expected and len(expected[0]) != sets.count:
+        raise DiagnosticException(
+            f"{reference}: outputs of {len(expected[0])} sets for {sets.count} inputs"
+        )
+    return sets
 
 
 def checked(
@@ -146,9 +172,7 @@ def checked(
             f"{path}: {len(arrays)} {what} arrays, the network has {len(ports)}"
         )
     for array, port in zip(arrays, ports, strict=True):
-        shape: list[int] = port["shape"]
-        one_set = array[:1].size
-        if array.dtype.name != port["type"] or one_set != math.prod(shape):
+        if array.dtype.name != port["type"] or not fits(array.shape, port["shape"]):
             raise DiagnosticException(
                 f"{path}: {what} {port['name']!r} is {array.dtype} of {array.shape}, "
                 f"expected sets of {port['type']} {tuple(port['shape'])}"
@@ -156,6 +180,17 @@ def checked(
         if len(array) != len(arrays[0]):
             raise DiagnosticException(f"{path}: {what}s have different numbers of sets")
     return arrays
+
+
+def fits(sets: Sequence[int], shape: Sequence[int]) -> bool:
+    """
+    Whether arrays of shape `sets` hold at least one tensor of `shape` along axis 0;
+    dimensions of 1 may come and go, or all dimensions be flattened to one.
+    """
+    if not sets or not sets[0]:
+        return False
+    one = [size for size in sets[1:] if size != 1]
+    return one in ([size for size in shape if size != 1], [math.prod(shape)])
 
 
 def random_inputs(report: Mapping[str, Any]) -> list[np.ndarray]:
@@ -175,14 +210,14 @@ def random_inputs(report: Mapping[str, Any]) -> list[np.ndarray]:
 def load_layer_checks(path: Path) -> LayerChecks:
     """The checks of a .layers.json file: rows of [operator, tensor, crc32] per set."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text("utf-8"))
         return LayerChecks(
             "index",
             [{int(row[0]): int(row[2]) for row in rows} for rows in content["crc"]],
         )
     except OSError as error:
         raise DiagnosticException(f"{path}: {error.strerror}") from error
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (LookupError, RecursionError, TypeError, ValueError) as error:
         raise DiagnosticException(f"{path}: not a file of layer checksums") from error
 
 
@@ -227,7 +262,9 @@ def run_machine(report: Mapping[str, Any], options: RunOptions) -> TargetMachine
     }
     given = {"flash": options.flash_size, "ram": options.ram_size}
     sizes = {
-        what: given[what] or max(getattr(machine, what).length, round_up(needed[what]))
+        what: max(getattr(machine, what).length, round_up(needed[what]))
+        if (size := given[what]) is None
+        else size
         for what in needed
     }
     return machine.with_memory(**sizes)
@@ -255,8 +292,8 @@ def build(
         [port["bytes"] for port in report["outputs"]],
         [(layer["at"], layer["bytes"]) for layer in report["layers"]],
     )
-    (folder / "glue.c").write_text(glue)
-    (folder / "hooks.h").write_text(harness_hooks(name))
+    (folder / "glue.c").write_text(glue, "utf-8")
+    (folder / "hooks.h").write_text(harness_hooks(name), "utf-8")
     defines: dict[str, str | int | None] = {}
     if hooks:
         defines[f"{name.upper()}_HOOKS_HEADER"] = '"hooks.h"'
@@ -472,8 +509,10 @@ def compare_layers(
         previous = record.layer
         layer = layers[record.layer]
         key = layer["index"] if checks.key == "index" else record.layer
+        if number >= min(count, len(checks.sets)):
+            break
         expected = checks.sets[number].get(key)
-        if number >= count or expected is None:
+        if expected is None:
             continue
         compared.add(record.layer)
         if zlib.crc32(record.data) != expected:

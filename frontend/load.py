@@ -7,7 +7,12 @@ from pathlib import Path
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
-from xdsl.utils.exceptions import DiagnosticException, ParseError, VerifyException
+from xdsl.utils.exceptions import (
+    ArgSpecParseError,
+    DiagnosticException,
+    ParseError,
+    VerifyException,
+)
 
 FORMATS = (".tflite", ".onnx", ".mlir")
 
@@ -57,17 +62,32 @@ def parse_mlir(data: bytes, name: str) -> ModuleOp:
         context.register_dialect(dialect, factory)
     try:
         return Parser(context, data.decode(), name).parse_module()
+    except RecursionError as error:
+        raise DiagnosticException("the text is nested too deeply") from error
     except (ParseError, UnicodeError) as error:
         raise DiagnosticException(one_line(error)) from error
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """The sentence of an error, without the code that xDSL shows around it."""
-    if isinstance(error, ParseError):
-        return f"line {error.span.get_location().line}: {error.msg}"
-    told = [line.strip(" |^-") for line in str(error).splitlines()]
+    match error:
+        case ParseError():
+            return f"line {error.span.get_location().line}: {first_line(error.msg)}"
+        case ArgSpecParseError():
+            # A title, the place, the text, a line of carets, and what was expected.
+            lines = [line.strip() for line in str(error).splitlines()]
+            return f"{lines[1]}: {lines[-1]}"
+        case OSError(filename=str() as name, strerror=str() as reason):
+            return f"{name}: {reason}"
+        case _:
+            return first_line(str(error)) or type(error).__name__
+
+
+def first_line(text: str) -> str:
+    """The line of a message that says what is wrong: not a frame, not a dump of IR."""
+    lines = [line.strip(" |") for line in text.splitlines()]
     marker = "Operation does not verify: "
-    for line in told:
+    for line in lines:
         if marker in line:
             return line[line.index(marker) + len(marker) :]
-    return next((line for line in told if line), type(error).__name__)
+    return next((line for line in lines if line.strip("^-")), "")

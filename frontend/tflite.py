@@ -12,6 +12,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,9 @@ ACTIVATIONS = {
     if isinstance(value, int)
 }
 
+CONSTANT_TYPES = (*ELEMENT_TYPES, "int64")
+LARGEST_TENSOR = (1 << 31) - 1
+"""Elements; the offsets of the generated C are 32-bit integers."""
 BYTE_RANGE = {"int8": (-128, 127), "uint8": (0, 255)}
 
 
@@ -114,8 +118,13 @@ class Tensor:
         """The content of a constant tensor."""
         if self.data is None:
             raise DiagnosticException(f'tensor "{self.name}" is not constant')
+        if self.type not in CONSTANT_TYPES:
+            raise DiagnosticException(
+                f'tensor "{self.name}" is {self.type}, constants are '
+                + ", ".join(CONSTANT_TYPES)
+            )
         dtype = np.dtype(self.type).newbyteorder("<")
-        if len(self.data) != dtype.itemsize * int(np.prod(self.shape)):
+        if len(self.data) != dtype.itemsize * prod(self.shape):
             raise DiagnosticException(
                 f'tensor "{self.name}" holds {len(self.data)} bytes, its shape '
                 f"{list(self.shape)} of {self.type} needs another number"
@@ -199,6 +208,11 @@ class ModelFile:
                 f'tensor "{name}" has the dynamic shape {signature or shape}, only '
                 "static shapes are supported"
             )
+        if prod(shape) > LARGEST_TENSOR:
+            raise DiagnosticException(
+                f'tensor "{name}" of shape {shape} has {prod(shape)} elements, at most '
+                f"{LARGEST_TENSOR} are supported"
+            )
         quantization = raw.Quantization()
         scales, zero_points = np.zeros(0, np.float32), np.zeros(0, np.int64)
         if quantization is not None and quantization.ScaleLength():
@@ -217,6 +231,13 @@ class ModelFile:
             buffer.DataAsNumpy().tobytes() if constant else None,
         )
 
+    def tensor(self, index: int) -> Tensor:
+        if not 0 <= index < len(self.tensors):
+            raise DiagnosticException(
+                f"the file is damaged (tensor {index} of {len(self.tensors)})"
+            )
+        return self.tensors[index]
+
     @property
     def operators(self) -> list[Operator]:
         return [self._operator(i) for i in range(self.graph.OperatorsLength())]
@@ -233,20 +254,20 @@ class ModelFile:
         return Operator(
             index,
             kind,
-            tuple(None if i < 0 else self.tensors[i] for i in inputs),
-            tuple(self.tensors[i] for i in outputs),
+            tuple(None if i == -1 else self.tensor(i) for i in inputs),
+            tuple(self.tensor(i) for i in outputs),
             raw,
         )
 
     @property
     def inputs(self) -> list[Tensor]:
         graph = self.graph
-        return [self.tensors[graph.Inputs(i)] for i in range(graph.InputsLength())]
+        return [self.tensor(graph.Inputs(i)) for i in range(graph.InputsLength())]
 
     @property
     def outputs(self) -> list[Tensor]:
         graph = self.graph
-        return [self.tensors[graph.Outputs(i)] for i in range(graph.OutputsLength())]
+        return [self.tensor(graph.Outputs(i)) for i in range(graph.OutputsLength())]
 
 
 class Importer:
@@ -258,6 +279,9 @@ class Importer:
         self.operator: Operator
 
     def run(self, file: ModelFile) -> ModuleOp:
+        for what, tensors in (("inputs", file.inputs), ("outputs", file.outputs)):
+            if not tensors:
+                raise DiagnosticException(f"the model has no {what}")
         for tensor in file.inputs:
             self.values[tensor.index] = self.builder.input(
                 tensor.shape, tensor.element, tensor.attribute

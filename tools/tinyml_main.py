@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import tinyml
 
@@ -27,11 +29,29 @@ def parse_size(text: str) -> int:
     number = text.lower().removesuffix("ib").removesuffix("b")
     unit = number[-1:] if number[-1:] in SIZE_UNITS else ""
     digits = number.removesuffix(unit) if unit else number
-    if not digits.isdecimal():
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= 18):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a size like 64K, 64KiB or 65536"
         )
     return int(digits) * SIZE_UNITS[unit]
+
+
+def parse_percentage(text: str) -> float:
+    """A percentage from 0 on."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not (math.isfinite(number) and number >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage like 0 or 12.5")
+    return number
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all other errors are."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(1, f"{self.prog}: {message}; see {self.prog} --help\n")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +99,7 @@ def add_common_options(parser: argparse.ArgumentParser) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="tinyml", description="Convolutional networks on microcontrollers."
     )
     parser.add_argument(
@@ -97,7 +117,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--objective", choices=["ram", "cycles", "size"], default="cycles"
     )
     compile.add_argument("--stages", default="auto", metavar="auto|off")
-    compile.add_argument("--max-extra-macs", type=float, metavar="PERCENT")
+    compile.add_argument("--max-extra-macs", type=parse_percentage, metavar="PERCENT")
     compile.add_argument(
         "--input", choices=["resident", "callback", "stream"], default="resident"
     )
@@ -129,6 +149,7 @@ def make_parser() -> argparse.ArgumentParser:
 def command_compile(args: argparse.Namespace) -> int:
     from xdsl.utils.exceptions import DiagnosticException
 
+    from tinyml.backend import runner
     from tinyml.backend.compiler import CompileOptions, compile_model
 
     if args.stages not in ("auto", "off"):
@@ -152,6 +173,9 @@ def command_compile(args: argparse.Namespace) -> int:
             args.name,
         ),
     )
+    if args.run or args.reference:
+        # What is wrong with these files is told before anything is written.
+        runner.load_sets(compiled.report, args.inputs, args.reference)
     compiled.write(args.output)
     print(describe_compiled(compiled.report))
     if args.run or args.reference:
@@ -192,7 +216,7 @@ def command_run(args: argparse.Namespace) -> int:
     )
     result = runner.run_directory(args.directory, sets, layers, options)
     if args.json is not None:
-        args.json.write_text(json.dumps(result, indent=1) + "\n")
+        args.json.write_text(json.dumps(result, indent=1) + "\n", "utf-8")
     print(describe_run(result))
     if result["faults"]:
         print(f"tinyml: {result['faults'][0]}", file=sys.stderr)
@@ -240,36 +264,30 @@ def command_import(args: argparse.Namespace) -> int:
     if args.output is None:
         print(text, end="")
     else:
-        args.output.write_text(text)
+        args.output.write_text(text, "utf-8")
     return 0
 
 
 def main() -> None:
     args = make_parser().parse_args()
-    # Imported late: an argument error is answered at once.
-    from xdsl.utils.exceptions import DiagnosticException, PassFailedException
-
-    from tinyml.backend.raw_run import SimulatorError
-    from tinyml.backend.target_machine import TargetError
-    from tinyml.backend.toolchain import ToolchainError
-
-    user_errors = (
-        DiagnosticException,
-        OSError,
-        PassFailedException,
-        SimulatorError,
-        TargetError,
-        ToolchainError,
-    )
     try:
-        sys.exit(args.function(args))
-    except user_errors as error:
+        status = args.function(args)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # A reader such as `head` has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except KeyboardInterrupt:
+        status = 130
+    except Exception as error:
         if args.debug:
             raise
-        from tinyml.frontend.load import one_line
+        # Imported late: an argument error is answered at once.
+        from tinyml.tools.errors import describe_error
 
-        print(f"tinyml: {one_line(error)}", file=sys.stderr)
-        sys.exit(1)
+        print(f"tinyml: {describe_error(error)}", file=sys.stderr)
+        status = 1
+    sys.exit(status)
 
 
 if __name__ == "__main__":

@@ -16,25 +16,11 @@ from typing import IO, Any
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.arg_spec import ArgSpecConvertible
-from xdsl.utils.exceptions import (
-    DiagnosticException,
-    ParseError,
-    PassFailedException,
-    VerifyException,
-)
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from tinyml.passes.pipelines import PIPELINES, expand
 from tinyml.universe import PASSES, TARGETS, TINYML_UNIVERSE
-
-USER_ERRORS = (
-    DiagnosticException,
-    OSError,
-    ParseError,
-    PassFailedException,
-    ValueError,
-    VerifyException,
-)
 
 
 def describe(factory: Callable[[], type[Any]]) -> str:
@@ -121,8 +107,27 @@ class TinyMLOptMain(xDSLOptMain):
         )
 
     def setup_pipeline(self) -> None:
-        self.args.passes = expand(self.args.passes)
-        super().setup_pipeline()
+        try:
+            self.args.passes = expand(self.args.passes)
+            super().setup_pipeline()
+        except ValueError as error:
+            raise DiagnosticException(str(error)) from error
+
+    def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
+        try:
+            return super().prepare_input()
+        except ValueError as error:
+            raise DiagnosticException(str(error)) from error
+
+    def parse_chunk(
+        self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
+    ) -> ModuleOp | None:
+        try:
+            return super().parse_chunk(chunk, file_extension, start_offset)
+        except RecursionError as error:
+            raise DiagnosticException("the text is nested too deeply") from error
+        except UnicodeError as error:
+            raise DiagnosticException(str(error)) from error
 
 
 def main() -> None:
@@ -132,12 +137,12 @@ def main() -> None:
     except BrokenPipeError:
         # A reader such as `head` has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except USER_ERRORS as error:
+    except (Exception, ArgSpecParseError) as error:
         if "--debug" in sys.argv:
             raise
-        from tinyml.frontend.load import one_line
+        from tinyml.tools.errors import describe_error
 
-        print(f"tinyml-opt: {one_line(error)}", file=sys.stderr)
+        print(f"tinyml-opt: {describe_error(error)}", file=sys.stderr)
         sys.exit(1)
 
 

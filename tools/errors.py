@@ -1,0 +1,37 @@
+"""What the command lines say of an exception: one line, whatever it is."""
+
+from __future__ import annotations
+
+from xdsl.utils.exceptions import (
+    ArgSpecParseError,
+    DiagnosticException,
+    ParseError,
+)
+
+from tinyml.backend.compiler_process import ToolchainError
+from tinyml.backend.raw_run import SimulatorError
+from tinyml.backend.target_machine import TargetError
+from tinyml.frontend.load import one_line
+
+USER_ERRORS = (
+    ArgSpecParseError,
+    DiagnosticException,
+    OSError,
+    ParseError,
+    SimulatorError,
+    TargetError,
+    ToolchainError,
+)
+"""Errors that tell the user what is wrong with what was asked for."""
+
+
+def describe_error(error: BaseException) -> str:
+    """The sentence of a user's error; anything else is a bug and says so."""
+    if isinstance(error, USER_ERRORS):
+        return one_line(error)
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    return (
+        f"internal error, please report it: {type(error).__name__}: "
+        f"{one_line(error)} (--debug shows where it comes from)"
+    )
