@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from xdsl.dialects.builtin import SymbolRefAttr
 from xdsl.interpreter import (
     Interpreter,
     InterpreterFunctions,
@@ -22,7 +23,9 @@ from xdsl.interpreter import (
 from tinyml.dialects import tinyml
 from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.constants import find_global, global_array, numpy_dtype
+from tinyml.dialects.elementwise import SumOp
 from tinyml.dialects.layer import (
+    LayerOp,
     buffer_type,
     integer_range,
     integers,
@@ -39,6 +42,7 @@ from tinyml.interp.fixed_point import (
     srdhm,
     wrap32,
 )
+from tinyml.interp.memref import uninitialized
 
 Array = np.ndarray
 
@@ -46,8 +50,11 @@ Array = np.ndarray
 def constant(op: WeightedOp, name: str) -> Array | None:
     """The array of a constant that a layer names, or None for an absent bias."""
     symbol = getattr(op, name)
-    if symbol is None:
-        return None
+    return None if symbol is None else constant_array(op, symbol)
+
+
+def constant_array(op: LayerOp, symbol: SymbolRefAttr) -> Array:
+    """The array of a constant that a layer names."""
     found = find_global(op, symbol)
     assert found is not None
     return global_array(found)
@@ -104,6 +111,25 @@ def finish(op: WeightedOp, acc: Array, y: Array) -> None:
     saturate(y, wrap32(scaled + integers(op.zero_points)[-1]), *integers(op.clamp))
 
 
+def add_or_subtract(op: SumOp, a: Array, b: Array, y: Array, sign: int) -> None:
+    """`a + sign * b` of tensors of different scales."""
+    a_zero, b_zero, y_zero = integers(op.zero_points)
+    left, right = a.astype(np.int64) - a_zero, b.astype(np.int64) - b_zero
+    (m, s), (n, t), (k, u) = ((r.multiplier.data, r.shift.data) for r in op.requant)
+    if op.rounding.data is Rounding.DOUBLE:
+        left = requantize(left << 20, m, s, Rounding.DOUBLE)
+        right = requantize(right << 20, n, t, Rounding.DOUBLE)
+        total = requantize(left + sign * right, k, u, Rounding.DOUBLE)
+        saturate(y, wrap32(total + y_zero), *integers(op.clamp))
+        return
+    total = left * m + sign * right * n
+    if op.rounding.data is Rounding.EVEN:
+        total = shift_right_even(total, 31 - s)
+    else:
+        total = (total + (1 << (30 - s))) >> (31 - s)
+    saturate(y, total + y_zero, *integers(op.clamp))
+
+
 @register_impls
 class TinyMLFunctions(InterpreterFunctions):
     @impl(tinyml.AllocOp)
@@ -111,7 +137,7 @@ class TinyMLFunctions(InterpreterFunctions):
         self, interpreter: Interpreter, op: tinyml.AllocOp, args: PythonValues
     ) -> PythonValues:
         type = buffer_type(op.buffer)
-        return (np.zeros(type.get_shape(), numpy_dtype(type.element_type)),)
+        return (uninitialized(type.get_shape(), numpy_dtype(type.element_type)),)
 
     @impl(tinyml.Conv2DOp)
     def run_conv2d(
@@ -188,20 +214,58 @@ class TinyMLFunctions(InterpreterFunctions):
     def run_add(
         self, interpreter: Interpreter, op: tinyml.AddOp, args: tuple[Any, ...]
     ) -> PythonValues:
+        add_or_subtract(op, *args, sign=1)
+        return ()
+
+    @impl(tinyml.SubOp)
+    def run_sub(
+        self, interpreter: Interpreter, op: tinyml.SubOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        add_or_subtract(op, *args, sign=-1)
+        return ()
+
+    @impl(tinyml.MaximumOp)
+    def run_maximum(
+        self, interpreter: Interpreter, op: tinyml.MaximumOp, args: tuple[Any, ...]
+    ) -> PythonValues:
         a, b, y = args
-        a_zero, b_zero, y_zero = integers(op.zero_points)
-        left, right = a.astype(np.int64) - a_zero, b.astype(np.int64) - b_zero
-        (m, s), (n, t), (k, u) = ((r.multiplier.data, r.shift.data) for r in op.requant)
-        if op.rounding.data is Rounding.DOUBLE:
-            terms = requantize(left << 20, m, s, Rounding.DOUBLE)
-            terms = terms + requantize(right << 20, n, t, Rounding.DOUBLE)
-            total = wrap32(requantize(terms, k, u, Rounding.DOUBLE) + y_zero)
-        elif op.rounding.data is Rounding.EVEN:
-            total = shift_right_even(left * m + right * n, 31 - s) + y_zero
-        else:
-            total = (left * m + right * n + (1 << (30 - s))) >> (31 - s)
-            total = total + y_zero
-        saturate(y, total, *integers(op.clamp))
+        y[...] = np.maximum(a, b)
+        return ()
+
+    @impl(tinyml.MinimumOp)
+    def run_minimum(
+        self, interpreter: Interpreter, op: tinyml.MinimumOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        a, b, y = args
+        y[...] = np.minimum(a, b)
+        return ()
+
+    @impl(tinyml.LookupOp)
+    def run_lookup(
+        self, interpreter: Interpreter, op: tinyml.LookupOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        x, y = args
+        y[...] = constant_array(op, op.table)[x.astype(np.int32) + 128]
+        return ()
+
+    @impl(tinyml.PReluOp)
+    def run_prelu(
+        self, interpreter: Interpreter, op: tinyml.PReluOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        x, y = args
+        x_zero, alpha_zero, y_zero = integers(op.zero_points)
+        centred = x.astype(np.int64) - x_zero
+        slope = constant_array(op, op.alpha).astype(np.int64) - alpha_zero
+        positive, negative = op.requant
+        rounding = op.rounding.data
+        up = requantize(
+            centred, positive.multiplier.data, positive.shift.data, rounding
+        )
+        down = requantize(
+            centred * slope, negative.multiplier.data, negative.shift.data, rounding
+        )
+        scaled = np.where(centred >= 0, up, down)
+        saturate(y, wrap32(scaled + y_zero), -128, 127)
         return ()
 
     @impl(tinyml.MulOp)
@@ -214,35 +278,6 @@ class TinyMLFunctions(InterpreterFunctions):
         factor = op.requant.multiplier.data, op.requant.shift.data
         total = wrap32(requantize(product, *factor, op.rounding.data) + y_zero)
         saturate(y, total, *integers(op.clamp))
-        return ()
-
-    @impl(tinyml.PadOp)
-    def run_pad(
-        self, interpreter: Interpreter, op: tinyml.PadOp, args: tuple[Any, ...]
-    ) -> PythonValues:
-        x, y = args
-        y[...] = op.value.value.data
-        inside = tuple(
-            slice(low, low + size)
-            for low, size in zip(integers(op.low), x.shape, strict=True)
-        )
-        y[inside] = x
-        return ()
-
-    @impl(tinyml.ReshapeOp)
-    def run_reshape(
-        self, interpreter: Interpreter, op: tinyml.ReshapeOp, args: tuple[Any, ...]
-    ) -> PythonValues:
-        x, y = args
-        y[...] = x.reshape(y.shape)
-        return ()
-
-    @impl(tinyml.TransposeOp)
-    def run_transpose(
-        self, interpreter: Interpreter, op: tinyml.TransposeOp, args: tuple[Any, ...]
-    ) -> PythonValues:
-        x, y = args
-        y[...] = x.transpose(integers(op.permutation))
         return ()
 
     @impl(tinyml.MeanOp)
