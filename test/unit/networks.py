@@ -1,8 +1,8 @@
 """
 Small random networks, and how tests lower them.
 
-Every choice is made by a `random.Random`: hypothesis passes one whose choices it
-records and shrinks, other tests pass one with a fixed seed.
+Every choice is made by a `random.Random`: hypothesis passes one of its own, other
+tests one with a fixed seed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from itertools import accumulate
 from math import prod
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, settings
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, f32, i8, i32
 from xdsl.ir import Attribute, SSAValue
@@ -30,6 +31,14 @@ from tinyml.dialects.network import layers, network_function, network_inputs
 from tinyml.frontend.builder import NetworkBuilder
 from tinyml.passes.convert_layers_to_loops import ConvertLayersToLoopsPass
 from tinyml.passes.pipelines import expand
+
+STABLE = settings(
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+"""For tests of random layers. They are small; to shrink one further takes minutes."""
 
 ACCUMULATOR_ROUNDINGS = (Rounding.DOUBLE, Rounding.SINGLE, Rounding.EVEN)
 ONE = RequantAttr(1 << 30, 1)

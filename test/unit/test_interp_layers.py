@@ -6,9 +6,9 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import LAYER_INPUTS, Limits, random_inputs, random_layer
+from networks import LAYER_INPUTS, STABLE, Limits, random_inputs, random_layer
 from scalar_reference import run_layer
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
@@ -30,12 +30,7 @@ def layer_inputs(
 
 
 @pytest.mark.parametrize("kind", LAYER_INPUTS)
-@settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=40,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(STABLE, max_examples=40)
 @given(r=RANDOMS)
 def test_layer(kind: str, r: random.Random):
     module, layer = random_layer(r, kind, Limits(size=6, channels=4, kernel=5))

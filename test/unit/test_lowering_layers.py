@@ -6,9 +6,16 @@ import random
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import LAYER_INPUTS, Limits, lower_to_calls, random_inputs, random_layer
+from networks import (
+    LAYER_INPUTS,
+    STABLE,
+    Limits,
+    lower_to_calls,
+    random_inputs,
+    random_layer,
+)
 from scalar_reference import int32
 from scalar_reference import requantize as requantize_exactly
 from xdsl.dialects import func
@@ -31,12 +38,7 @@ ROUNDINGS = [Rounding.DOUBLE, Rounding.SINGLE, Rounding.EVEN]
 
 
 @pytest.mark.parametrize("kind", LAYER_INPUTS)
-@settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=25,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(STABLE, max_examples=25)
 @given(r=st.randoms(use_true_random=False))
 def test_loops(kind: str, r: random.Random):
     module, _ = random_layer(r, kind, Limits(size=4, channels=3, kernel=4))

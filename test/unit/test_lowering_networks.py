@@ -11,9 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from host_library import HostLibrary
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from networks import Limits, lower, lower_to_calls, random_inputs, random_network, seeds
+from networks import (
+    STABLE,
+    Limits,
+    lower,
+    lower_to_calls,
+    random_inputs,
+    random_network,
+    seeds,
+)
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
@@ -140,12 +148,7 @@ def offsets(function: func.FuncOp) -> dict[SSAValue, int]:
     return found
 
 
-@settings(
-    deadline=None,
-    derandomize=True,
-    max_examples=40,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@settings(STABLE, max_examples=40)
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from(["greedy", "separate"]),
