@@ -589,8 +589,12 @@ def import_pad(importer: Importer, operator: Operator) -> None:
 def import_mean(importer: Importer, operator: Operator) -> None:
     source, output = operator.input(0), operator.output
     rank = len(source.shape)
-    axes = sorted({int(a) % rank for a in operator.input(1).array.reshape(-1)})
-    count = int(np.prod([source.shape[axis] for axis in axes]))
+    wanted: list[int] = operator.input(1).array.reshape(-1).tolist()
+    for axis in wanted:
+        if not -rank <= axis < rank:
+            raise DiagnosticException(f"axis {axis} of {rank} dimensions")
+    axes = sorted({axis % rank for axis in wanted})
+    count = prod(source.shape[axis] for axis in axes)
     importer.layer(
         MeanOp(
             importer.value(source, "int8"),
