@@ -14,7 +14,8 @@ from dataclasses import dataclass
 class AxisAccess:
     """
     Output index `o` reads the inputs `o * stride - pad_before + k * dilation` for
-    `k` in `[0, kernel)`; those outside the input are padding.
+    `k` in `[0, kernel)`; those outside the input are padding. A stride of 0 is a
+    broadcast: all outputs read the same inputs.
     """
 
     kernel: int = 1

@@ -145,8 +145,13 @@ class LayerOp(IRDLOperation, ABC):
 
     @property
     def operand_names(self) -> tuple[str, ...]:
-        """The names of the operands, as the op's definition has them."""
-        return tuple(name for name, _ in self.get_irdl_definition().operands)
+        """The names of the operands; those of a variadic operand are numbered."""
+        defined = [name for name, _ in self.get_irdl_definition().operands]
+        extra = len(self.operands) - len(defined)
+        if extra == 0:
+            return tuple(defined)
+        first, *rest = defined
+        return (*(f"{first}_{i}" for i in range(extra + 1)), *rest)
 
     def verify_tables(self) -> None:
         """Checks the content of those globals where compiling depends on it."""

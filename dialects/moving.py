@@ -22,6 +22,7 @@ from xdsl.irdl import (
     operand_def,
     prop_def,
     traits_def,
+    var_operand_def,
 )
 from xdsl.utils.exceptions import VerifyException
 
@@ -38,6 +39,7 @@ from tinyml.dialects.layer import (
 )
 from tinyml.dialects.layer_format import (
     INS,
+    POINTWISE,
     integer_array,
 )
 
@@ -122,6 +124,124 @@ class PadOp(MoveOp):
         if not isinstance(element, IntegerType):
             raise VerifyException(f"cannot pad elements of type {element}")
         verify_in_range("value", self.value.value.data, self.output)
+
+
+@irdl_op_definition
+class ConcatOp(LayerOp):
+    """
+    Tensors behind one another along a dimension; they are quantized alike.
+
+    ```mlir
+    tinyml.concat ins(%a, %b : memref<1x4x4x8xi8>, memref<1x4x4x2xi8>)
+      outs(%y : memref<1x4x4x10xi8>) axis 3
+    ```
+    """
+
+    name = "tinyml.concat"
+
+    inputs = var_operand_def(MemRefType)
+    output = operand_def(MemRefType)
+    axis = prop_def(IntegerAttr[I64])
+
+    traits = traits_def(LayerMemoryEffect())
+    assembly_format = (
+        "`ins` `(` $inputs `:` type($inputs) `)` `outs` `(` $output `:` type($output)"
+        " `)` `axis` $axis attr-dict"
+    )
+
+    def __init__(self, inputs: Sequence[SSAValue], output: SSAValue, axis: int):
+        super().__init__(
+            operands=[inputs, output], properties={"axis": IntegerAttr(axis, i64)}
+        )
+
+    def access(self, index: int) -> tuple[AxisAccess, AxisAccess] | None:
+        if len(shape(self.output)) != 4 or self.axis.value.data in (1, 2):
+            return None
+        return POINTWISE
+
+    def verify_layer(self) -> None:
+        if not self.inputs:
+            raise VerifyException("there is nothing to concatenate")
+        axis, whole = self.axis.value.data, shape(self.output)
+        if not 0 <= axis < len(whole):
+            raise VerifyException(f"axis {axis} is not in [0, {len(whole) - 1}]")
+        for value in self.inputs:
+            verify_same_elements(value, self.output)
+            part = shape(value)
+            if len(part) != len(whole) or any(
+                part[i] != whole[i] for i in range(len(whole)) if i != axis
+            ):
+                raise VerifyException(f"{part} is no part of {whole} along axis {axis}")
+        total = sum(shape(value)[axis] for value in self.inputs)
+        if total != whole[axis]:
+            raise VerifyException(
+                f"the inputs have {total} along axis {axis}, the output {whole[axis]}"
+            )
+
+
+@irdl_op_definition
+class SliceOp(MoveOp):
+    """
+    The elements `offsets + i * strides` of a tensor; strides may be negative.
+
+    ```mlir
+    tinyml.slice ins(%x : memref<1x8x8x4xi8>) outs(%y : memref<1x4x8x2xi8>)
+      offsets [0, 1, 0, 2] strides [1, 2, 1, 1]
+    ```
+    """
+
+    name = "tinyml.slice"
+
+    offsets = prop_def(DenseArrayBase[I64])
+    strides = prop_def(DenseArrayBase[I64])
+
+    assembly_format = (
+        f"{INS} `offsets` custom<Integers>($offsets)"
+        " `strides` custom<Integers>($strides) attr-dict"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        output: SSAValue,
+        offsets: Sequence[int],
+        strides: Sequence[int],
+    ):
+        super().__init__(
+            operands=[input, output],
+            properties={
+                "offsets": integer_array(offsets),
+                "strides": integer_array(strides),
+            },
+        )
+
+    def access(self, index: int) -> tuple[AxisAccess, AxisAccess] | None:
+        offsets, strides = integers(self.offsets), integers(self.strides)
+        if len(offsets) != 4 or min(strides[1:3]) < 1:
+            return None
+        return (
+            AxisAccess(stride=strides[1], pad_before=-offsets[1]),
+            AxisAccess(stride=strides[2], pad_before=-offsets[2]),
+        )
+
+    def verify_layer(self) -> None:
+        verify_same_elements(self.input, self.output)
+        source, result = shape(self.input), shape(self.output)
+        offsets, strides = integers(self.offsets), integers(self.strides)
+        if not len(source) == len(result) == len(offsets) == len(strides):
+            raise VerifyException(
+                f"{len(offsets)} offsets and {len(strides)} strides for {source} to "
+                f"{result}"
+            )
+        for start, step, size, limit in zip(
+            offsets, strides, result, source, strict=True
+        ):
+            last = start + (size - 1) * step
+            if step == 0 or not (0 <= start < limit and 0 <= last < limit):
+                raise VerifyException(
+                    f"{size} elements from {start} by {step} are not all in "
+                    f"[0, {limit - 1}]"
+                )
 
 
 @irdl_op_definition

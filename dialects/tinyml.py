@@ -27,19 +27,34 @@ from xdsl.irdl import (
 from xdsl.traits import MemoryAllocEffect
 from xdsl.utils.exceptions import VerifyException
 
+from tinyml.dialects.activation import LookupOp, PReluOp
 from tinyml.dialects.attributes import (
     RequantAttr,
     RoundingAttr,
     TensorAttr,
     WindowAttr,
 )
-from tinyml.dialects.elementwise import AddOp, MulOp, SoftmaxOp
+from tinyml.dialects.elementwise import (
+    AddOp,
+    MaximumOp,
+    MinimumOp,
+    MulOp,
+    SoftmaxOp,
+    SubOp,
+)
 from tinyml.dialects.layer import (
     LayerOp,
     verify_buffer,
 )
-from tinyml.dialects.moving import PadOp, ReshapeOp, TransposeOp
+from tinyml.dialects.moving import (
+    ConcatOp,
+    PadOp,
+    ReshapeOp,
+    SliceOp,
+    TransposeOp,
+)
 from tinyml.dialects.pooling import AvgPool2DOp, MaxPool2DOp, MeanOp
+from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
 from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 
@@ -47,18 +62,27 @@ __all__ = [
     "AddOp",
     "AllocOp",
     "AvgPool2DOp",
+    "ConcatOp",
     "Conv2DOp",
     "DepthwiseConv2DOp",
     "DequantizeOp",
     "FullyConnectedOp",
+    "LookupOp",
     "MaxPool2DOp",
+    "MaximumOp",
     "MeanOp",
+    "MinimumOp",
     "MulOp",
+    "PReluOp",
     "PadOp",
     "QuantizeOp",
     "RequantizeOp",
     "ReshapeOp",
+    "ResizeBilinearOp",
+    "ResizeNearestOp",
+    "SliceOp",
     "SoftmaxOp",
+    "SubOp",
     "TinyML",
     "TransposeOp",
 ]
@@ -113,10 +137,19 @@ TinyML = Dialect(
         AvgPool2DOp,
         MaxPool2DOp,
         AddOp,
+        SubOp,
         MulOp,
+        MaximumOp,
+        MinimumOp,
+        LookupOp,
+        PReluOp,
         PadOp,
+        ConcatOp,
+        SliceOp,
         ReshapeOp,
         TransposeOp,
+        ResizeNearestOp,
+        ResizeBilinearOp,
         MeanOp,
         SoftmaxOp,
         QuantizeOp,

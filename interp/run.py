@@ -31,6 +31,7 @@ from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import network_function, network_inputs
 from tinyml.interp.arith import INDEX_BITS, ScalarFunctions
 from tinyml.interp.memref import MemRefFunctions, uninitialized
+from tinyml.interp.moving import MovingFunctions
 from tinyml.interp.tinyml import TinyMLFunctions
 
 LayerHook = Callable[[Any, np.ndarray], None]
@@ -55,6 +56,7 @@ def make_interpreter(module: ModuleOp) -> Interpreter:
     interpreter = Interpreter(module, index_bitwidth=INDEX_BITS)
     for functions in (
         TinyMLFunctions(),
+        MovingFunctions(),
         CallFunctions(),
         ScfFunctions(),
         MemRefFunctions(),

@@ -24,9 +24,7 @@ Not handled: layers inside of regions.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from xdsl.context import Context
@@ -49,68 +47,33 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from tinyml.dialects.constants import constant_global
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
-from tinyml.dialects.tinyml import (
-    AddOp,
-    AvgPool2DOp,
-    Conv2DOp,
-    DepthwiseConv2DOp,
-    DequantizeOp,
-    FullyConnectedOp,
-    MaxPool2DOp,
-    MeanOp,
-    MulOp,
-    PadOp,
-    QuantizeOp,
-    RequantizeOp,
-    ReshapeOp,
-    SoftmaxOp,
-    TransposeOp,
-)
-from tinyml.interp.fixed_point import softmax_exp_table
-from tinyml.passes.loops.elementwise import (
-    lower_add,
-    lower_dequantize,
-    lower_mul,
-    lower_quantize,
-    lower_requantize,
+from tinyml.passes.loops import (
+    elementwise,
+    moving,
+    pooling,
+    resizing,
+    scaling,
+    softmax,
+    weighted,
 )
 from tinyml.passes.loops.kernel import Kernel
-from tinyml.passes.loops.moving import lower_pad, lower_reshape, lower_transpose
-from tinyml.passes.loops.pooling import lower_avg_pool2d, lower_max_pool2d, lower_mean
-from tinyml.passes.loops.softmax import lower_softmax
-from tinyml.passes.loops.weighted import (
-    lower_conv2d,
-    lower_depthwise_conv2d,
-    lower_fully_connected,
-)
+from tinyml.passes.loops.operands import Lowerings, Tables
 
-LOWERINGS: dict[type[LayerOp], Callable[[Kernel, Any, dict[str, SSAValue]], None]] = {
-    AddOp: lower_add,
-    AvgPool2DOp: lower_avg_pool2d,
-    Conv2DOp: lower_conv2d,
-    DepthwiseConv2DOp: lower_depthwise_conv2d,
-    DequantizeOp: lower_dequantize,
-    FullyConnectedOp: lower_fully_connected,
-    MaxPool2DOp: lower_max_pool2d,
-    MeanOp: lower_mean,
-    MulOp: lower_mul,
-    PadOp: lower_pad,
-    QuantizeOp: lower_quantize,
-    RequantizeOp: lower_requantize,
-    ReshapeOp: lower_reshape,
-    SoftmaxOp: lower_softmax,
-    TransposeOp: lower_transpose,
+LOWERINGS: Lowerings = {
+    **elementwise.LOWERINGS,
+    **moving.LOWERINGS,
+    **pooling.LOWERINGS,
+    **resizing.LOWERINGS,
+    **scaling.LOWERINGS,
+    **softmax.LOWERINGS,
+    **weighted.LOWERINGS,
 }
-"""The loops of each layer."""
+TABLES: Tables = {**resizing.TABLES, **softmax.TABLES}
 
 
 def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
     """Tables that a kernel reads and the layer implies."""
-    if isinstance(op, SoftmaxOp):
-        requant = op.requant
-        table = softmax_exp_table(requant.multiplier.data, requant.shift.data)
-        return {"exp": table}
-    return {}
+    return TABLES[type(op)](op) if type(op) in TABLES else {}
 
 
 def signless(type: Attribute) -> Attribute:

@@ -1,32 +1,32 @@
-"""Elementwise layers as one loop over all elements."""
+"""Elementwise layers of bytes as loops over all elements."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
 
-from xdsl.dialects import arith
-from xdsl.dialects.builtin import f32, i32, i64
+from xdsl.dialects.builtin import i32, i64
 from xdsl.ir import SSAValue
 
+from tinyml.dialects.activation import LookupOp, PReluOp
 from tinyml.dialects.attributes import Rounding
-from tinyml.dialects.constants import is_unsigned
+from tinyml.dialects.elementwise import (
+    AddOp,
+    BroadcastOp,
+    ExtremumOp,
+    MaximumOp,
+    MinimumOp,
+    MulOp,
+    SubOp,
+    SumOp,
+)
 from tinyml.dialects.layer import (
     LayerOp,
-    buffer_type,
-    integer_range,
     integers,
     shape,
 )
-from tinyml.dialects.tinyml import (
-    AddOp,
-    DequantizeOp,
-    MulOp,
-    QuantizeOp,
-    RequantizeOp,
-)
 from tinyml.passes.loops.kernel import Carried, Kernel
-from tinyml.passes.loops.operands import Operands
+from tinyml.passes.loops.operands import Lowerings, Operands
 from tinyml.passes.loops.requantize import (
     constant_factor,
     double_rounding,
@@ -66,17 +66,44 @@ def centred(k: Kernel, byte: SSAValue, zero_point: int, unsigned: bool) -> SSAVa
     return k.sub(wide, k.i32(zero_point))
 
 
-def element_unsigned(value: SSAValue) -> bool:
-    return is_unsigned(buffer_type(value).element_type)
+def map_pairs(
+    k: Kernel,
+    op: BroadcastOp,
+    operands: Operands,
+    function: Callable[[SSAValue, SSAValue], SSAValue],
+) -> None:
+    """`output[i] = function(lhs[i], rhs[i])`, inputs broadcast to the output."""
+    inputs, output = [operands["lhs"], operands["rhs"]], operands["output"]
+    whole = shape(op.output)
+    aligned = [op.aligned_shape(0), op.aligned_shape(1)]
+    if aligned == [whole, whole]:
+        map_elements(k, op, inputs, output, function)
+        return
+    sources = [
+        k.reshape(value, sizes) for value, sizes in zip(inputs, aligned, strict=True)
+    ]
+
+    def element(at: tuple[SSAValue, ...]) -> None:
+        values = [
+            k.load(
+                source,
+                *(k.index(0) if n == 1 else i for i, n in zip(at, sizes, strict=True)),
+            )
+            for source, sizes in zip(sources, aligned, strict=True)
+        ]
+        k.store(function(*values), output, *at)
+
+    k.nest(whole, element)
 
 
-def lower_add(k: Kernel, op: AddOp, operands: Operands) -> None:
+def lower_sum(k: Kernel, op: SumOp, operands: Operands) -> None:
+    combine = k.add if isinstance(op, AddOp) else k.sub
     a_zero, b_zero, y_zero = integers(op.zero_points)
     a_factor, b_factor, y_factor = (constant_factor(k, r) for r in op.requant)
 
     def double(left: SSAValue, right: SSAValue) -> SSAValue:
         headroom = k.i32(20)
-        total = k.add(
+        total = combine(
             double_rounding(k, k.shl(left, headroom), a_factor),
             double_rounding(k, k.shl(right, headroom), b_factor),
             wrap=max(a_factor.greatest_shift, b_factor.greatest_shift) > 1,
@@ -84,7 +111,7 @@ def lower_add(k: Kernel, op: AddOp, operands: Operands) -> None:
         return double_rounding(k, total, y_factor)
 
     def single(left: SSAValue, right: SSAValue) -> SSAValue:
-        total = k.add(
+        total = combine(
             k.mul(k.extend(left, i64), k.extend(a_factor.multiplier, i64)),
             k.mul(k.extend(right, i64), k.extend(b_factor.multiplier, i64)),
         )
@@ -97,8 +124,43 @@ def lower_add(k: Kernel, op: AddOp, operands: Operands) -> None:
         total = k.add(total, k.i32(y_zero), wrap=may_wrap(y_factor, op.rounding.data))
         return k.clamp(total, *integers(op.clamp))
 
-    inputs = [operands["lhs"], operands["rhs"]]
-    map_elements(k, op, inputs, operands["output"], add)
+    map_pairs(k, op, operands, add)
+
+
+def lower_extremum(k: Kernel, op: ExtremumOp, operands: Operands) -> None:
+    choose = k.max if isinstance(op, MaximumOp) else k.min
+
+    def extremum(a: SSAValue, b: SSAValue) -> SSAValue:
+        return choose(k.extend(a, i32), k.extend(b, i32))
+
+    map_pairs(k, op, operands, extremum)
+
+
+def lower_lookup(k: Kernel, op: LookupOp, operands: Operands) -> None:
+    def look_up(x: SSAValue) -> SSAValue:
+        place = k.add(k.extend(x, i32), k.i32(128))
+        return k.load(operands["table"], k.to_index(place))
+
+    map_elements(k, op, [operands["input"]], operands["output"], look_up)
+
+
+def lower_prelu(k: Kernel, op: PReluOp, operands: Operands) -> None:
+    x_zero, alpha_zero, y_zero = integers(op.zero_points)
+    positive, negative = (constant_factor(k, r) for r in op.requant)
+    x, y, alpha = operands["input"], operands["output"], operands["alpha"]
+    rounding = op.rounding.data
+    wrap = may_wrap(positive, rounding) or may_wrap(negative, rounding)
+
+    def element(at: tuple[SSAValue, ...]) -> None:
+        wide = centred(k, k.load(x, *at), x_zero, False)
+        slope = centred(k, k.load(alpha, at[-1]), alpha_zero, False)
+        up = requantize(k, wide, positive, rounding, CENTRED_BITS)
+        product = k.mul(wide, slope)
+        down = requantize(k, product, negative, rounding, PRODUCT_BITS)
+        chosen = k.select(k.compare("sge", wide, k.i32(0)), up, down)
+        k.store(k.clamp(k.add(chosen, k.i32(y_zero), wrap=wrap), -128, 127), y, *at)
+
+    k.nest(shape(op.output), element)
 
 
 def lower_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
@@ -112,77 +174,15 @@ def lower_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
         wrap = may_wrap(factor, op.rounding.data)
         return k.clamp(k.add(scaled, k.i32(y_zero), wrap=wrap), *integers(op.clamp))
 
-    inputs = [operands["lhs"], operands["rhs"]]
-    map_elements(k, op, inputs, operands["output"], multiply)
+    map_pairs(k, op, operands, multiply)
 
 
-def lower_requantize(k: Kernel, op: RequantizeOp, operands: Operands) -> None:
-    x_zero, y_zero = integers(op.zero_points)
-    factor = constant_factor(k, op.requant)
-    low, high = integer_range(buffer_type(op.output).element_type)
-    unsigned = element_unsigned(op.input)
-
-    def convert(x: SSAValue) -> SSAValue:
-        wide = centred(k, x, x_zero, unsigned)
-        scaled = requantize(k, wide, factor, op.rounding.data, CENTRED_BITS)
-        wrap = may_wrap(factor, op.rounding.data)
-        return k.clamp(k.add(scaled, k.i32(y_zero), wrap=wrap), low, high)
-
-    map_elements(k, op, [operands["input"]], operands["output"], convert)
-
-
-def lower_quantize(k: Kernel, op: QuantizeOp, operands: Operands) -> None:
-    low, high = integer_range(buffer_type(op.output).element_type)
-    (zero_point,) = integers(op.zero_points)
-    # Far beyond any byte, yet exact in single precision and in i32.
-    limit = float(1 << 20)
-
-    def convert(x: SSAValue) -> SSAValue:
-        ratio = k.insert(arith.DivfOp(x, k.f32(op.scale.value.data)))
-        ratio = clamp_float(k, ratio, limit)
-        whole = k.insert(arith.FPToSIOp(ratio, i32))
-        rest = k.insert(arith.SubfOp(ratio, k.insert(arith.SIToFPOp(whole, f32))))
-        up, down = beyond_half(k, rest, whole, op.rounding.data)
-        rounded = k.sub(
-            k.add(whole, k.extend_unsigned(up, i32)), k.extend_unsigned(down, i32)
-        )
-        return k.clamp(k.add(rounded, k.i32(zero_point)), low, high)
-
-    map_elements(k, op, [operands["input"]], operands["output"], convert)
-
-
-def clamp_float(k: Kernel, x: SSAValue, limit: float) -> SSAValue:
-    """x in [-limit, limit]; not-a-number becomes -limit."""
-    above = k.insert(arith.CmpfOp(x, k.f32(-limit), "ogt"))
-    x = k.select(above, x, k.f32(-limit))
-    below = k.insert(arith.CmpfOp(x, k.f32(limit), "olt"))
-    return k.select(below, x, k.f32(limit))
-
-
-def beyond_half(
-    k: Kernel, rest: SSAValue, whole: SSAValue, rounding: Rounding
-) -> tuple[SSAValue, SSAValue]:
-    """Whether `rest`, the fraction that truncation lost, rounds up or down (i1)."""
-    half, minus_half = k.f32(0.5), k.f32(-0.5)
-    if rounding is Rounding.AWAY:
-        up = k.insert(arith.CmpfOp(rest, half, "oge"))
-        return up, k.insert(arith.CmpfOp(rest, minus_half, "ole"))
-    odd = k.compare("ne", k.bit_and(whole, k.i32(1)), k.i32(0))
-
-    def past(limit: SSAValue, beyond: str) -> SSAValue:
-        tie = k.bit_and(k.insert(arith.CmpfOp(rest, limit, "oeq")), odd)
-        return k.insert(arith.OrIOp(k.insert(arith.CmpfOp(rest, limit, beyond)), tie))
-
-    return past(half, "ogt"), past(minus_half, "olt")
-
-
-def lower_dequantize(k: Kernel, op: DequantizeOp, operands: Operands) -> None:
-    (zero_point,) = integers(op.zero_points)
-    unsigned = element_unsigned(op.input)
-
-    def convert(x: SSAValue) -> SSAValue:
-        wide = centred(k, x, zero_point, unsigned)
-        real = k.insert(arith.SIToFPOp(wide, f32))
-        return k.insert(arith.MulfOp(real, k.f32(op.scale.value.data)))
-
-    map_elements(k, op, [operands["input"]], operands["output"], convert)
+LOWERINGS: Lowerings = {
+    AddOp: lower_sum,
+    LookupOp: lower_lookup,
+    MaximumOp: lower_extremum,
+    MinimumOp: lower_extremum,
+    MulOp: lower_mul,
+    PReluOp: lower_prelu,
+    SubOp: lower_sum,
+}

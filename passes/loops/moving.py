@@ -7,9 +7,15 @@ from math import prod
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.layer import buffer_type, integers, shape
-from tinyml.dialects.tinyml import PadOp, ReshapeOp, TransposeOp
+from tinyml.dialects.moving import (
+    ConcatOp,
+    PadOp,
+    ReshapeOp,
+    SliceOp,
+    TransposeOp,
+)
 from tinyml.passes.loops.kernel import Carried, Kernel
-from tinyml.passes.loops.operands import Operands
+from tinyml.passes.loops.operands import Lowerings, Operands
 
 
 def lower_reshape(k: Kernel, op: ReshapeOp, operands: Operands) -> None:
@@ -47,3 +53,45 @@ def lower_pad(k: Kernel, op: PadOp, operands: Operands) -> None:
 
     k.loop(0, prod(shape(op.output)), fill)
     k.nest(shape(op.input), copy)
+
+
+def lower_concat(k: Kernel, op: ConcatOp, operands: Operands) -> None:
+    axis, start = op.axis.value.data, 0
+    y = operands["output"]
+    for number, value in enumerate(op.inputs):
+        name = "inputs" if len(op.inputs) == 1 else f"inputs_{number}"
+        copy_part(k, operands[name], y, axis, start)
+        start += shape(value)[axis]
+
+
+def copy_part(k: Kernel, x: SSAValue, y: SSAValue, axis: int, start: int) -> None:
+    """Copies `x` to where it begins at `start` along an axis of `y`."""
+
+    def copy(at: tuple[SSAValue, ...]) -> None:
+        place = k.add(at[axis], k.index(start))
+        k.store(k.load(x, *at), y, *at[:axis], place, *at[axis + 1 :])
+
+    k.nest(shape(x), copy)
+
+
+def lower_slice(k: Kernel, op: SliceOp, operands: Operands) -> None:
+    x, y = operands["input"], operands["output"]
+    offsets, strides = integers(op.offsets), integers(op.strides)
+
+    def copy(at: tuple[SSAValue, ...]) -> None:
+        place = [
+            k.add(k.mul(i, k.index(step)), k.index(start))
+            for i, start, step in zip(at, offsets, strides, strict=True)
+        ]
+        k.store(k.load(x, *place), y, *at)
+
+    k.nest(shape(op.output), copy)
+
+
+LOWERINGS: Lowerings = {
+    ConcatOp: lower_concat,
+    PadOp: lower_pad,
+    ReshapeOp: lower_reshape,
+    SliceOp: lower_slice,
+    TransposeOp: lower_transpose,
+}

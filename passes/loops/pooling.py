@@ -11,7 +11,7 @@ from tinyml.dialects.layer import integers, shape
 from tinyml.dialects.pooling import PoolOp
 from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.passes.loops.kernel import Carried, Kernel
-from tinyml.passes.loops.operands import Operands
+from tinyml.passes.loops.operands import Lowerings, Operands
 from tinyml.passes.loops.requantize import constant_factor, may_wrap, requantize
 
 Combine = Callable[[SSAValue, SSAValue], SSAValue]
@@ -101,3 +101,10 @@ def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
         k.store(k.clamp(shifted, -128, 127), y, *at)
 
     k.nest(kept, output)
+
+
+LOWERINGS: Lowerings = {
+    AvgPool2DOp: lower_avg_pool2d,
+    MaxPool2DOp: lower_max_pool2d,
+    MeanOp: lower_mean,
+}

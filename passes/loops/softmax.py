@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from math import prod
 
+import numpy as np
 from xdsl.dialects.builtin import i32, i64
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.layer import shape
 from tinyml.dialects.tinyml import SoftmaxOp
+from tinyml.interp.fixed_point import softmax_exp_table
 from tinyml.passes.loops.kernel import Carried, Kernel
-from tinyml.passes.loops.operands import Operands
+from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 from tinyml.passes.loops.requantize import rdbpot, srdhm
 
 ACCUMULATOR_INTEGER_BITS = 12
@@ -87,3 +89,12 @@ def reciprocal(k: Kernel, total: SSAValue) -> tuple[SSAValue, SSAValue]:
 def saturating_shl(k: Kernel, x: SSAValue, bits: int) -> SSAValue:
     wide = k.mul(k.extend(x, i64), k.i64(1 << bits))
     return k.truncate(k.clamp(wide, -(1 << 31), (1 << 31) - 1), i32)
+
+
+def softmax_tables(op: SoftmaxOp) -> dict[str, np.ndarray]:
+    requant = op.requant
+    return {"exp": softmax_exp_table(requant.multiplier.data, requant.shift.data)}
+
+
+LOWERINGS: Lowerings = {SoftmaxOp: lower_softmax}
+TABLES: Tables = {SoftmaxOp: softmax_tables}

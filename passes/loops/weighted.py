@@ -12,7 +12,7 @@ from tinyml.dialects.layer import integers, shape
 from tinyml.dialects.tinyml import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 from tinyml.dialects.weighted import WeightedOp
 from tinyml.passes.loops.kernel import Carried, Kernel
-from tinyml.passes.loops.operands import Operands
+from tinyml.passes.loops.operands import Lowerings, Operands
 from tinyml.passes.loops.requantize import may_wrap, requantize, table_factor
 
 
@@ -159,3 +159,10 @@ def lower_fully_connected(k: Kernel, op: FullyConnectedOp, operands: Operands) -
         write_output(k, op, operands, acc, oc, b, oc)
 
     k.nest([op.batch, channels], lambda at: output(*at), ["b", "oc"])
+
+
+LOWERINGS: Lowerings = {
+    Conv2DOp: lower_conv2d,
+    DepthwiseConv2DOp: lower_depthwise_conv2d,
+    FullyConnectedOp: lower_fully_connected,
+}

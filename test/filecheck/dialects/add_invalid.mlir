@@ -1,24 +1,34 @@
 // RUN: tinyml-opt %s --verify-diagnostics --split-input-file | filecheck %s
 
-// No broadcasting, neither of lhs ...
-func.func @main(%a: memref<1xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
-  tinyml.add ins(%a, %b : memref<1xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+// A size that is neither 1 nor the other's does not broadcast ...
+func.func @main(%a: memref<2xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<2xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
     requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
     zero_points [0, 0, 0] clamp [-128, 127] rounding double
   func.return
 }
-// CHECK: shapes (1,) and (4,) differ
+// CHECK: shapes (2,) and (4,) do not broadcast to (4,)
 
 // -----
 
-// ... nor of rhs.
-func.func @main(%a: memref<4xi8>, %b: memref<1xi8>, %y: memref<4xi8>) {
-  tinyml.add ins(%a, %b : memref<4xi8>, memref<1xi8>) outs(%y : memref<4xi8>)
+// ... and the output is not broadcast itself.
+func.func @main(%a: memref<1xi8>, %b: memref<1xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<1xi8>, memref<1xi8>) outs(%y : memref<4xi8>)
     requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
     zero_points [0, 0, 0] clamp [-128, 127] rounding double
   func.return
 }
-// CHECK: shapes (1,) and (4,) differ
+// CHECK: shapes (1,) and (1,) do not broadcast to (4,)
+
+// -----
+
+func.func @main(%a: memref<1x4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<1x4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: (1, 4) has more dimensions than the output (4,)
 
 // -----
 

@@ -6,7 +6,7 @@ func.func @main(%a: memref<4xi8>, %b: memref<2x2xi8>, %y: memref<4xi8>) {
     zero_points [0, 0, 0] clamp [-128, 127] rounding double
   func.return
 }
-// CHECK: shapes (2, 2) and (4,) differ
+// CHECK: (2, 2) has more dimensions than the output (4,)
 
 // -----
 

@@ -1,0 +1,94 @@
+"""
+Layers that change the resolution of a map.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+
+from xdsl.dialects.builtin import I8, MemRefType, UnitAttr
+from xdsl.ir import SSAValue
+from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, traits_def
+from xdsl.utils.exceptions import VerifyException
+
+from tinyml.dialects.layer import (
+    LayerMemoryEffect,
+    LayerOp,
+    shape,
+    verify_rank,
+)
+from tinyml.dialects.layer_format import INS
+
+
+class ResizeOp(LayerOp, ABC):
+    """
+    NHWC to another height and width. `align_corners` maps the corners onto each other,
+    `half_pixel` measures from the middle of elements; at most one of them.
+    """
+
+    input = operand_def(MemRefType[I8])
+    output = operand_def(MemRefType[I8])
+    align_corners = opt_prop_def(UnitAttr)
+    half_pixel = opt_prop_def(UnitAttr)
+
+    traits = traits_def(LayerMemoryEffect())
+    assembly_format = (
+        f"{INS} (`align_corners` $align_corners^)? (`half_pixel` $half_pixel^)?"
+        " attr-dict"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        output: SSAValue,
+        align_corners: bool = False,
+        half_pixel: bool = False,
+    ):
+        super().__init__(
+            operands=[input, output],
+            properties={
+                "align_corners": UnitAttr() if align_corners else None,
+                "half_pixel": UnitAttr() if half_pixel else None,
+            },
+        )
+
+    def access(self, index: int) -> None:
+        return None
+
+    def verify_layer(self) -> None:
+        verify_rank(4, self.input, self.output)
+        source, result = shape(self.input), shape(self.output)
+        if (source[0], source[3]) != (result[0], result[3]):
+            raise VerifyException(
+                f"batch and channels of {source} and {result} are not the same"
+            )
+        if self.align_corners is not None and self.half_pixel is not None:
+            raise VerifyException("align_corners and half_pixel exclude each other")
+
+
+@irdl_op_definition
+class ResizeNearestOp(ResizeOp):
+    """
+    The nearest element (TFLite RESIZE_NEAREST_NEIGHBOR).
+
+    ```mlir
+    tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x8x8x8xi8>)
+    ```
+    """
+
+    name = "tinyml.resize_nearest"
+
+
+@irdl_op_definition
+class ResizeBilinearOp(ResizeOp):
+    """
+    Between the four nearest elements, in fixed point with 10 fractional bits (TFLite
+    RESIZE_BILINEAR).
+
+    ```mlir
+    tinyml.resize_bilinear ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x8x8x8xi8>)
+      half_pixel
+    ```
+    """
+
+    name = "tinyml.resize_bilinear"

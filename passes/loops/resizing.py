@@ -1,0 +1,121 @@
+"""Changes of resolution as loops over the output."""
+
+from __future__ import annotations
+
+import numpy as np
+from xdsl.ir import SSAValue
+
+from tinyml.dialects.layer import shape
+from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp, ResizeOp
+from tinyml.interp.resampling import FRACTION_BITS, bilinear_taps, nearest_indices
+from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.operands import Lowerings, Operands, Tables
+
+
+def sizes(op: ResizeOp) -> tuple[tuple[int, int], tuple[int, int]]:
+    """(input, output) of the height and of the width."""
+    source, result = shape(op.input), shape(op.output)
+    return (source[1], result[1]), (source[2], result[2])
+
+
+def modes(op: ResizeOp) -> tuple[bool, bool]:
+    """(align_corners, half_pixel)"""
+    return op.align_corners is not None, op.half_pixel is not None
+
+
+def nearest_tables(op: ResizeNearestOp) -> dict[str, np.ndarray]:
+    """
+    The input row of each output row, likewise columns; none where each element is
+    repeated a whole number of times.
+    """
+    tables: dict[str, np.ndarray] = {}
+    for name, (size, outputs) in zip(("rows", "columns"), sizes(op), strict=True):
+        indices = nearest_indices(size, outputs, *modes(op))
+        if repeats(indices, size, outputs) is None:
+            tables[name] = indices
+    return tables
+
+
+def repeats(indices: np.ndarray, size: int, outputs: int) -> int | None:
+    """How often each element is repeated, if all are equally often and in order."""
+    times, rest = divmod(outputs, size)
+    if rest == 0 and (indices == np.arange(outputs) // max(times, 1)).all():
+        return times
+    return None
+
+
+def lower_resize_nearest(k: Kernel, op: ResizeNearestOp, operands: Operands) -> None:
+    x, y = operands["input"], operands["output"]
+    (height, rows), (width, columns) = sizes(op)
+
+    def source(name: str, i: SSAValue, size: int, outputs: int) -> SSAValue:
+        if name in operands:
+            return k.to_index(k.load(operands[name], i))
+        return k.div(i, k.index(outputs // size))
+
+    def element(at: tuple[SSAValue, ...]) -> None:
+        n, oy, ox, c = at
+        iy = source("rows", oy, height, rows)
+        ix = source("columns", ox, width, columns)
+        k.store(k.load(x, n, iy, ix, c), y, *at)
+
+    k.nest(shape(op.output), element, ["n", "oy", "ox", "c"])
+
+
+def bilinear_tables(op: ResizeBilinearOp) -> dict[str, np.ndarray]:
+    """Lower and upper input row and position between them; likewise columns."""
+    along_h, along_w = sizes(op)
+    return {
+        "rows": bilinear_taps(*along_h, *modes(op)),
+        "columns": bilinear_taps(*along_w, *modes(op)),
+    }
+
+
+def lower_resize_bilinear(k: Kernel, op: ResizeBilinearOp, operands: Operands) -> None:
+    x, y = operands["input"], operands["output"]
+    batch, rows, columns, channels = shape(op.output)
+    one, half = k.i32(1 << FRACTION_BITS), k.i32(1 << (2 * FRACTION_BITS - 1))
+
+    def taps(name: str, i: SSAValue) -> tuple[SSAValue, SSAValue, SSAValue]:
+        lower, upper, position = (
+            k.load(operands[name], i, k.index(part)) for part in range(3)
+        )
+        return k.to_index(lower), k.to_index(upper), position
+
+    def output_row(n: SSAValue, oy: SSAValue) -> None:
+        y0, y1, down = taps("rows", oy)
+        up = k.sub(one, down)
+
+        def output_pixel(ox: SSAValue, _: Carried) -> None:
+            x0, x1, right = taps("columns", ox)
+            left = k.sub(one, right)
+
+            def element(c: SSAValue, _: Carried) -> None:
+                def column(ix: SSAValue) -> SSAValue:
+                    """The blend of two rows, with 10 fractional bits."""
+                    upper = k.mul(k.load_i32(x, n, y0, ix, c), up)
+                    return k.add(upper, k.mul(k.load_i32(x, n, y1, ix, c), down))
+
+                total = k.add(
+                    k.mul(column(x0), left), k.mul(column(x1), right), "total"
+                )
+                positive = k.compare("sgt", total, k.i32(0))
+                nudged = k.select(positive, k.add(total, half), k.sub(total, half))
+                value = k.div(nudged, k.i32(1 << (2 * FRACTION_BITS)))
+                k.store(value, y, n, oy, ox, c)
+
+            k.loop(0, channels, element, hint="c")
+
+        k.loop(0, columns, output_pixel, hint="ox")
+
+    k.nest([batch, rows], lambda at: output_row(*at), ["n", "oy"])
+
+
+LOWERINGS: Lowerings = {
+    ResizeBilinearOp: lower_resize_bilinear,
+    ResizeNearestOp: lower_resize_nearest,
+}
+TABLES: Tables = {
+    ResizeBilinearOp: bilinear_tables,
+    ResizeNearestOp: nearest_tables,
+}
