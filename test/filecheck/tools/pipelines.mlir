@@ -1,0 +1,25 @@
+// RUN: tinyml-opt %s -p @default | filecheck %s
+// RUN: tinyml-opt %s -p @reference | filecheck %s --check-prefix=REFERENCE
+// RUN: tinyml-opt %s -p @default -t tinyml-c | %check_c
+// RUN: tinyml-opt %s -p @default -t tinyml-c | %check_cxx
+
+// A named pipeline leads from a network of layers to what the C printer spells.
+func.func @network(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<1x4xi8> {tinyml.output = #tinyml.tensor<"y">}) {
+  %a = tinyml.alloc : memref<2x2xi8>
+  %b = tinyml.alloc : memref<1x4xi8>
+  tinyml.reshape ins(%x : memref<1x4xi8>) outs(%a : memref<2x2xi8>)
+  tinyml.reshape ins(%a : memref<2x2xi8>) outs(%b : memref<1x4xi8>)
+  tinyml.softmax ins(%b : memref<1x4xi8>) outs(%y : memref<1x4xi8>) requant <1381073408, 24> rounding double
+  func.return
+}
+
+// CHECK:      func.func private @layer_end(i32) -> () attributes {tinyml.hook}
+// CHECK:      func.func private @layer_00_reshape(%input: memref<1x4xi8> {llvm.readonly}, %output: memref<2x2xi8>)
+// CHECK:      func.func @network(%arena: memref<8xi8>)
+// CHECK-SAME:   tinyml.peak_bytes = 8 : i64
+// CHECK-NOT:  tinyml.alloc
+// CHECK:      func.call @layer_00_reshape({{.*}} {tinyml.live_bytes = 8 : i64, tinyml.op = "tinyml.reshape"
+// CHECK:      func.call @layer_end(
+
+// The same with nothing shared.
+// REFERENCE:      func.func @network(%arena: memref<16xi8>)
