@@ -1,6 +1,7 @@
-// RUN: tinyml-opt %s -t tinyml-c | filecheck %s
-// RUN: tinyml-opt %s -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -t tinyml-c > %t.c
+// RUN: filecheck %s < %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 // Signed overflow is undefined in C. What may wrap goes through unsigned types, what
 // cannot (`nsw`) does not.

@@ -1,6 +1,7 @@
-// RUN: tinyml-opt %s -t tinyml-c | filecheck %s
-// RUN: tinyml-opt %s -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -t tinyml-c > %t.c
+// RUN: filecheck %s < %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 func.func private @hook(i32) attributes {tinyml.hook}
 

@@ -1,6 +1,7 @@
-// RUN: tinyml-opt %s -t tinyml-c | filecheck %s
-// RUN: tinyml-opt %s -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -t tinyml-c > %t.c
+// RUN: filecheck %s < %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 func.func @literals(%bytes: memref<8xi8>, %words: memref<8xi32>, %longs: memref<8xi64>, %floats: memref<8xf32>) {
   %c0 = arith.constant 0 : index

@@ -1,6 +1,7 @@
-// RUN: tinyml-opt %s -t tinyml-c | filecheck %s
-// RUN: tinyml-opt %s -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -t tinyml-c > %t.c
+// RUN: filecheck %s < %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 // A loop's carried value is one variable, which is also its result.
 func.func @sum(%x: memref<8xi32> {llvm.readonly}, %out: memref<1xi32>) {

@@ -1,6 +1,7 @@
-// RUN: tinyml-opt %s -t tinyml-c | filecheck %s
-// RUN: tinyml-opt %s -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -t tinyml-c > %t.c
+// RUN: filecheck %s < %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 // RUN: tinyml-opt %s -t 'tinyml-c{part=code}' | filecheck %s --check-prefix=CODE
 // RUN: tinyml-opt %s -t 'tinyml-c{part=constants}' | filecheck %s --check-prefix=CONSTANTS

@@ -1,6 +1,7 @@
-// RUN: tinyml-opt %s -t tinyml-c | filecheck %s
-// RUN: tinyml-opt %s -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -t tinyml-c > %t.c
+// RUN: filecheck %s < %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 "memref.global"() <{sym_name = "bias", type = memref<1xi32>, initial_value = dense<3> : tensor<1xi32>, sym_visibility = "private", constant}> : () -> ()
 

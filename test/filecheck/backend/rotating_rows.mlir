@@ -1,6 +1,7 @@
-// RUN: tinyml-opt %s -p tinyml-mark-readonly -t tinyml-c | filecheck %s
-// RUN: tinyml-opt %s -p tinyml-mark-readonly -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -p tinyml-mark-readonly -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -p tinyml-mark-readonly -t tinyml-c > %t.c
+// RUN: filecheck %s < %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 // A streamed convolution keeps three rows in a ring; each turn drops the oldest one. What
 // rotates are pointers, and all are read before one is written.

@@ -1,7 +1,8 @@
 // RUN: tinyml-opt %s -p @default | filecheck %s
 // RUN: tinyml-opt %s -p @reference | filecheck %s --check-prefix=REFERENCE
-// RUN: tinyml-opt %s -p @default -t tinyml-c | %check_c
-// RUN: tinyml-opt %s -p @default -t tinyml-c | %check_cxx
+// RUN: tinyml-opt %s -p @default -t tinyml-c > %t.c
+// RUN: %check_c < %t.c
+// RUN: %check_cxx < %t.c
 
 // A named pipeline leads from a network of layers to what the C printer spells.
 func.func @network(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<1x4xi8> {tinyml.output = #tinyml.tensor<"y">}) {
