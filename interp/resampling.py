@@ -43,7 +43,8 @@ def bilinear_taps(
     if half_pixel:
         places += scale // 2 - one // 2
     # C divides towards zero.
-    lower = np.maximum(np.trunc(places / one).astype(np.int64), 0)
+    # Rounded up, the scale of a hundredfold map can reach beyond its input.
+    lower = np.clip(np.trunc(places / one).astype(np.int64), 0, size - 1)
     upper = np.trunc((places + one - 1) / one).astype(np.int64)
     upper = np.minimum(upper, size - 1)
     return np.stack([lower, upper, places - one * lower], axis=1).astype(np.int32)

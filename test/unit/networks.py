@@ -163,8 +163,8 @@ def random_axis(r: random.Random, size: int, kernels: Sequence[int]) -> AxisAcce
     for _ in range(8):
         kernel, dilation = r.choice(list(kernels)), r.choice([1, 1, 2])
         extent = (kernel - 1) * dilation + 1
-        before = r.randint(0, min(extent - 1, 4))
-        after = r.randint(0, min(extent - 1, 4))
+        most = r.choice([0, min(extent - 1, 4), min(extent - 1, 4)])
+        before, after = r.randint(0, most), r.randint(0, most)
         axis = AxisAccess(kernel, r.randint(1, 3), dilation, before, after)
         if axis.output_size(size) >= 1:
             return axis
@@ -292,7 +292,11 @@ def pooling_taps(axis: AxisAccess, size: int) -> list[int]:
 
 
 def add_pool(
-    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+    b: NetworkBuilder,
+    r: random.Random,
+    x: SSAValue,
+    layer: type[tinyml.AvgPool2DOp | tinyml.MaxPool2DOp],
+    limits: Limits,
 ) -> SSAValue:
     window, (height, width) = random_window(r, x, limits.kernels)
     batch, rows, columns, depth = shape(x)
@@ -300,20 +304,50 @@ def add_pool(
     if 0 in pooling_taps(h, rows) or 0 in pooling_taps(w, columns):
         window, (height, width) = WindowAttr.get((1, columns)), (rows, 1)
     y = b.buffer((batch, height, width, depth), i8)
-    layer = r.choice([tinyml.MaxPool2DOp, tinyml.AvgPool2DOp])
     return append(b, layer(x, y, window, random_clamp(r)))
 
 
-def same_shape(b: NetworkBuilder, r: random.Random, x: SSAValue) -> SSAValue:
-    """Another buffer of the shape of `x`: an older one, a new input, or `x` itself."""
+def add_max_pool(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    return add_pool(b, r, x, tinyml.MaxPool2DOp, limits)
+
+
+def add_avg_pool(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    return add_pool(b, r, x, tinyml.AvgPool2DOp, limits)
+
+
+def partner(
+    b: NetworkBuilder, r: random.Random, x: SSAValue
+) -> tuple[SSAValue, list[int]]:
+    """
+    What `x` is combined with, and the shape of the result: an older buffer of its
+    shape, `x` itself, or a new input, of the same shape or one to be broadcast.
+    """
     older = [
         value
         for value in written(b)
         if shape(value) == shape(x) and buffer_type(value).element_type == i8
     ]
-    if r.random() < 0.3:
-        return b.input(shape(x), i8, TensorAttr.get(f"input {len(b.inputs)}", 0.5, 1))
-    return r.choice(older)
+    if r.random() < 0.6:
+        return r.choice(older), list(shape(x))
+    size = list(shape(x))
+    if r.random() < 0.6:
+        # Sizes of 1 may grow, all others may shrink to 1, and the first ones go.
+        size = [r.choice([1, n if n > 1 else r.randint(1, 3)]) for n in size]
+        size = size[r.randint(0, len(size)) :] if size[:1] == [1] else size
+    rank = len(shape(x))
+    aligned = [1] * (rank - len(size)) + size
+    other = b.input(size, i8, TensorAttr.get(f"input {len(b.inputs)}", 0.5, 1))
+    return other, [max(pair) for pair in zip(shape(x), aligned, strict=True)]
+
+
+def either_way(
+    r: random.Random, x: SSAValue, other: SSAValue
+) -> tuple[SSAValue, SSAValue]:
+    return (x, other) if r.random() < 0.5 else (other, x)
 
 
 def written(b: NetworkBuilder) -> list[SSAValue]:
@@ -326,10 +360,13 @@ def zero_points(r: random.Random, count: int) -> list[int]:
     return [random_zero_point(r) for _ in range(count)]
 
 
-def add_add(
-    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+def add_sum(
+    b: NetworkBuilder,
+    r: random.Random,
+    x: SSAValue,
+    layer: type[tinyml.AddOp | tinyml.SubOp],
 ) -> SSAValue:
-    other, y = same_shape(b, r, x), b.buffer(shape(x), i8)
+    other, size = partner(b, r, x)
     rounding = r.choice(ACCUMULATOR_ROUNDINGS)
     if rounding is Rounding.DOUBLE:
         factors = [random_factor(r, 0.6), random_factor(r, 0.6)]
@@ -337,17 +374,103 @@ def add_add(
     else:
         left, right = random_factor(r, 0.6), random_factor(r, 0.6)
         factors = [left, RequantAttr(right.multiplier, left.shift), ONE]
-    points, clamp = zero_points(r, 3), random_clamp(r)
-    return append(b, tinyml.AddOp(x, other, y, factors, points, clamp, rounding))
+    quantization = factors, zero_points(r, 3), random_clamp(r), rounding
+    return append(b, layer(*either_way(r, x, other), b.buffer(size, i8), *quantization))
+
+
+def add_add(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    return add_sum(b, r, x, tinyml.AddOp)
+
+
+def add_sub(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    return add_sum(b, r, x, tinyml.SubOp)
 
 
 def add_mul(
     b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
 ) -> SSAValue:
-    other, y = same_shape(b, r, x), b.buffer(shape(x), i8)
+    other, size = partner(b, r, x)
     rounding, factor = r.choice(ACCUMULATOR_ROUNDINGS), random_factor(r, 1 / 200)
-    points, clamp = zero_points(r, 3), random_clamp(r)
-    return append(b, tinyml.MulOp(x, other, y, factor, points, clamp, rounding))
+    quantization = factor, zero_points(r, 3), random_clamp(r), rounding
+    y = b.buffer(size, i8)
+    return append(b, tinyml.MulOp(*either_way(r, x, other), y, *quantization))
+
+
+def add_extremum(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    other, size = partner(b, r, x)
+    layer = r.choice([tinyml.MaximumOp, tinyml.MinimumOp])
+    return append(b, layer(*either_way(r, x, other), b.buffer(size, i8)))
+
+
+def add_lookup(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    table = b.constant(f"c{len(b.globals)}_table", random_bytes(r, [256], i8))
+    return append(b, tinyml.LookupOp(x, b.buffer(shape(x), i8), table))
+
+
+def add_prelu(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    alpha = random_bytes(r, [shape(x)[-1]], i8)
+    name = b.constant(f"c{len(b.globals)}_alpha", alpha)
+    factors = [random_factor(r, 1.0), random_factor(r, 1 / 100)]
+    y, rounding = b.buffer(shape(x), i8), r.choice(ACCUMULATOR_ROUNDINGS)
+    return append(b, tinyml.PReluOp(x, y, name, factors, zero_points(r, 3), rounding))
+
+
+def add_concat(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    type, axis = buffer_type(x).element_type, r.randrange(len(shape(x)))
+
+    def rest(value: SSAValue) -> tuple[int, ...]:
+        return (*shape(value)[:axis], -1, *shape(value)[axis + 1 :])
+
+    found = [v for v in written(b) if buffer_type(v).element_type == type]
+    found = [v for v in found if len(shape(v)) > axis and rest(v) == rest(x)]
+    parts = [x, *(r.choice(found) for _ in range(r.randint(0, 2)))]
+    if r.random() < 0.5:
+        size = [*shape(x)]
+        size[axis] = r.randint(1, 3)
+        label = f"input {len(b.inputs)}"
+        parts.append(b.input(size, type, TensorAttr.get(label, 0.5, 1)))
+    r.shuffle(parts)
+    size = [*shape(x)]
+    size[axis] = sum(shape(part)[axis] for part in parts)
+    return append(b, tinyml.ConcatOp(parts, b.buffer(size, type), axis))
+
+
+def add_slice(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    places: list[tuple[int, int, int]] = []
+    for size in shape(x):
+        first, last = r.randrange(size), r.randrange(size)
+        step = r.choice([1, 1, 2]) * (1 if first <= last else -1)
+        places.append((first, step, (last - first) // step + 1))
+    offsets, strides, size = zip(*places, strict=True)
+    y = b.buffer(size, buffer_type(x).element_type)
+    return append(b, tinyml.SliceOp(x, y, offsets, strides))
+
+
+def add_resize(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    batch, height, width, depth = shape(x)
+    size = [
+        n * r.randint(1, 2) if r.random() < 0.4 else r.randint(1, 7)
+        for n in (height, width)
+    ]
+    mode = r.choice([(False, False), (True, False), (False, True)])
+    layer = r.choice([tinyml.ResizeNearestOp, tinyml.ResizeBilinearOp])
+    return append(b, layer(x, b.buffer([batch, *size, depth], i8), *mode))
 
 
 def add_pad(
@@ -445,9 +568,17 @@ LAYER_INPUTS: dict[str, tuple[AddLayer, Sequence[int], Sequence[Attribute]]] = {
     "conv2d": (add_conv2d, [4], [i8]),
     "depthwise": (add_depthwise, [4], [i8]),
     "fully_connected": (add_fully_connected, [2, 3, 4], [i8]),
-    "pool": (add_pool, [4], [i8]),
+    "max_pool": (add_max_pool, [4], [i8]),
+    "avg_pool": (add_avg_pool, [4], [i8]),
     "add": (add_add, [2, 4], [i8]),
+    "sub": (add_sub, [1, 3, 4], [i8]),
     "mul": (add_mul, [1, 4], [i8]),
+    "extremum": (add_extremum, [1, 4], [i8]),
+    "lookup": (add_lookup, [1, 4], [i8]),
+    "prelu": (add_prelu, [1, 4], [i8]),
+    "concat": (add_concat, [1, 2, 4], [i8, UI8, f32]),
+    "slice": (add_slice, [1, 3, 4], [i8, UI8, f32]),
+    "resize": (add_resize, [4], [i8]),
     "pad": (add_pad, [1, 2, 4], [i8, UI8, i32]),
     "reshape": (add_reshape, [1, 2, 4], [i8, UI8, f32]),
     "transpose": (add_transpose, [2, 3, 4], [i8, UI8, f32]),
@@ -485,10 +616,18 @@ IMAGE_LAYERS: list[AddLayer] = [
     add_conv2d,
     add_depthwise,
     add_depthwise,
-    add_pool,
+    add_max_pool,
+    add_avg_pool,
     add_add,
     add_add,
+    add_sub,
     add_mul,
+    add_extremum,
+    add_lookup,
+    add_prelu,
+    add_concat,
+    add_slice,
+    add_resize,
     add_pad,
 ]
 

@@ -191,7 +191,7 @@ def clamp(x: int, low: int = -128, high: int = 127) -> int:
 # Layers. An array is a function from indices to Python ints.
 
 
-def constant(op: WeightedOp, name: str) -> np.ndarray:
+def constant(op: LayerOp, name: str) -> np.ndarray:
     found = find_global(op, getattr(op, name))
     assert found is not None
     return global_array(found).astype(object)
@@ -269,22 +269,25 @@ def factor(attr: RequantAttr) -> tuple[int, int]:
     return attr.multiplier.data, attr.shift.data
 
 
-def add(op: tinyml.AddOp, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
+def add(
+    op: tinyml.AddOp | tinyml.SubOp, a: np.ndarray, b: np.ndarray, y: np.ndarray
+) -> None:
     a_zero, b_zero, y_zero = op.zero_points.get_values()
     factors = [factor(attr) for attr in op.requant]
     rounding = op.rounding.data
+    sign = -1 if isinstance(op, tinyml.SubOp) else 1
+    a, b = np.broadcast_to(a, y.shape), np.broadcast_to(b, y.shape)
     for at in positions(y.shape):
         left, right = a[at] - a_zero, b[at] - b_zero
         if rounding is Rounding.DOUBLE:
             total = multiply_by_quantized_multiplier(left << 20, *factors[0])
-            total += multiply_by_quantized_multiplier(right << 20, *factors[1])
+            total += sign * multiply_by_quantized_multiplier(right << 20, *factors[1])
             total = multiply_by_quantized_multiplier(int32(total), *factors[2])
             total = int32(total + y_zero)
         else:
             (m, s), (n, t), _ = factors
-            real = left * Fraction(m, 1 << (31 - s)) + right * Fraction(
-                n, 1 << (31 - t)
-            )
+            real = left * Fraction(m, 1 << (31 - s))
+            real += sign * right * Fraction(n, 1 << (31 - t))
             total = nearest(real, rounding) + y_zero
         y[at] = clamp(total, *op.clamp.get_values())
 
@@ -296,10 +299,111 @@ def rescaled(x: int, attr: RequantAttr, rounding: Rounding, zero: int) -> int:
 
 def mul(op: tinyml.MulOp, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
     a_zero, b_zero, y_zero = op.zero_points.get_values()
+    a, b = np.broadcast_to(a, y.shape), np.broadcast_to(b, y.shape)
     for at in positions(y.shape):
         x = (a[at] - a_zero) * (b[at] - b_zero)
         scaled = rescaled(x, op.requant, op.rounding.data, y_zero)
         y[at] = clamp(scaled, *op.clamp.get_values())
+
+
+def extremum(
+    op: tinyml.MaximumOp | tinyml.MinimumOp,
+    a: np.ndarray,
+    b: np.ndarray,
+    y: np.ndarray,
+) -> None:
+    choose = max if isinstance(op, tinyml.MaximumOp) else min
+    a, b = np.broadcast_to(a, y.shape), np.broadcast_to(b, y.shape)
+    for at in positions(y.shape):
+        y[at] = choose(a[at], b[at])
+
+
+def lookup(op: tinyml.LookupOp, x: np.ndarray, y: np.ndarray) -> None:
+    table = constant(op, "table")
+    for at in positions(y.shape):
+        y[at] = table[x[at] + 128]
+
+
+def prelu(op: tinyml.PReluOp, x: np.ndarray, y: np.ndarray) -> None:
+    """prelu.h"""
+    x_zero, alpha_zero, y_zero = op.zero_points.get_values()
+    alpha, rounding = constant(op, "alpha"), op.rounding.data
+    positive, negative = op.requant
+    for at in positions(y.shape):
+        value, by = x[at] - x_zero, positive
+        if value < 0:
+            value, by = value * (alpha[at[-1]] - alpha_zero), negative
+        y[at] = clamp(rescaled(value, by, rounding, y_zero))
+
+
+def concat(op: tinyml.ConcatOp, *arrays: np.ndarray) -> None:
+    *parts, y = arrays
+    axis = op.axis.value.data
+    for at in positions(y.shape):
+        place = list(at)
+        for part in parts:
+            if place[axis] < part.shape[axis]:
+                y[at] = part[tuple(place)]
+                break
+            place[axis] -= part.shape[axis]
+
+
+def slice_layer(op: tinyml.SliceOp, x: np.ndarray, y: np.ndarray) -> None:
+    offsets, strides = op.offsets.get_values(), op.strides.get_values()
+    for at in positions(y.shape):
+        place = (o + i * s for o, i, s in zip(offsets, at, strides, strict=True))
+        y[at] = x[tuple(place)]
+
+
+def nearest_neighbor(
+    value: int, size: int, outputs: int, align_corners: bool, half_pixel: bool
+) -> int:
+    """resize_nearest_neighbor.h, in floats."""
+    if align_corners and outputs > 1:
+        scale = np.float32(size - 1) / np.float32(outputs - 1)
+    else:
+        scale = np.float32(size) / np.float32(outputs)
+    place = (np.float32(value) + np.float32(0.5 if half_pixel else 0)) * scale
+    index = math.floor(place + np.float32(0.5)) if align_corners else math.floor(place)
+    return max(0, min(index, size - 1))
+
+
+def resize_nearest(op: tinyml.ResizeNearestOp, x: np.ndarray, y: np.ndarray) -> None:
+    modes = op.align_corners is not None, op.half_pixel is not None
+    for n, oy, ox, c in positions(y.shape):
+        iy = nearest_neighbor(oy, x.shape[1], y.shape[1], *modes)
+        ix = nearest_neighbor(ox, x.shape[2], y.shape[2], *modes)
+        y[n, oy, ox, c] = x[n, iy, ix, c]
+
+
+def interpolation_values(
+    value: int, size: int, outputs: int, align_corners: bool, half_pixel: bool
+) -> tuple[int, int, int]:
+    """resize_bilinear.h: the scaled value, the lower and the upper bound."""
+    scale_10 = (1024 * size + outputs // 2) // outputs
+    if align_corners and outputs > 1:
+        scale_10 = (1024 * (size - 1) + (outputs - 1) // 2) // (outputs - 1)
+    scaled = value * scale_10
+    if half_pixel:
+        scaled += scale_10 // 2 - 512
+    # The lower bound's maximum is ours; TFLite reads behind its input.
+    lower = min(max(truncated(scaled, 1024), 0), size - 1)
+    return scaled, lower, min(truncated(scaled + 1023, 1024), size - 1)
+
+
+def resize_bilinear(op: tinyml.ResizeBilinearOp, x: np.ndarray, y: np.ndarray) -> None:
+    modes = op.align_corners is not None, op.half_pixel is not None
+    for n, oy, ox, c in positions(y.shape):
+        iy, y0, y1 = interpolation_values(oy, x.shape[1], y.shape[1], *modes)
+        ix, x0, x1 = interpolation_values(ox, x.shape[2], y.shape[2], *modes)
+        down, right = iy - 1024 * y0, ix - 1024 * x0
+        total = x[n, y0, x0, c] * (1024 - down) * (1024 - right)
+        total += x[n, y1, x0, c] * down * (1024 - right)
+        total += x[n, y0, x1, c] * (1024 - down) * right
+        total += x[n, y1, x1, c] * down * right
+        y[n, oy, ox, c] = truncated(
+            total + (1 << 19) * (1 if total > 0 else -1), 1 << 20
+        )
 
 
 def pad(op: tinyml.PadOp, x: np.ndarray, y: np.ndarray) -> None:
@@ -375,6 +479,15 @@ def requantize_layer(op: tinyml.RequantizeOp, x: np.ndarray, y: np.ndarray) -> N
 LAYERS: dict[type[LayerOp], Callable[..., None]] = {
     tinyml.AddOp: add,
     tinyml.AvgPool2DOp: pool,
+    tinyml.ConcatOp: concat,
+    tinyml.LookupOp: lookup,
+    tinyml.MaximumOp: extremum,
+    tinyml.MinimumOp: extremum,
+    tinyml.PReluOp: prelu,
+    tinyml.ResizeBilinearOp: resize_bilinear,
+    tinyml.ResizeNearestOp: resize_nearest,
+    tinyml.SliceOp: slice_layer,
+    tinyml.SubOp: add,
     tinyml.Conv2DOp: conv2d,
     tinyml.DepthwiseConv2DOp: depthwise,
     tinyml.DequantizeOp: dequantize,

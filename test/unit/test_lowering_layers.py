@@ -16,13 +16,15 @@ from networks import (
     random_inputs,
     random_layer,
 )
-from scalar_reference import int32
+from scalar_reference import get_reciprocal, int32, run_layer
 from scalar_reference import requantize as requantize_exactly
 from xdsl.dialects import func
-from xdsl.dialects.builtin import ModuleOp, i32
+from xdsl.dialects.builtin import ModuleOp, i8, i32
 from xdsl.ir import Block, Region, SSAValue
 
-from tinyml.dialects.attributes import RequantAttr, Rounding
+from tinyml.dialects.attributes import RequantAttr, Rounding, TensorAttr
+from tinyml.dialects.tinyml import ResizeBilinearOp, SoftmaxOp
+from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.fixed_point import SATURATION
 from tinyml.interp.run import run_function, run_network
 from tinyml.passes.loops.kernel import Kernel
@@ -32,13 +34,14 @@ from tinyml.passes.loops.requantize import (
     may_wrap,
     requantize,
 )
+from tinyml.passes.loops.softmax import reciprocal
 
 INT32_MIN, INT32_MAX = -(1 << 31), (1 << 31) - 1
 ROUNDINGS = [Rounding.DOUBLE, Rounding.SINGLE, Rounding.EVEN]
 
 
 @pytest.mark.parametrize("kind", LAYER_INPUTS)
-@settings(STABLE, max_examples=25)
+@settings(STABLE, max_examples=40)
 @given(r=st.randoms(use_true_random=False))
 def test_loops(kind: str, r: random.Random):
     module, _ = random_layer(r, kind, Limits(size=4, channels=3, kernel=4))
@@ -127,3 +130,57 @@ def test_requantize_by_a_table(rounding: Rounding, span: tuple[int, int]):
             expected = requantized(acc, multiplier, shift, rounding)
             found = run_function(module, "f", [acc, multiplier, shift])
             assert found == (expected,), (acc, multiplier, shift)
+
+
+def reciprocal_module() -> ModuleOp:
+    """`@f(total)`: the scale and the exponent of a sum of exponentials."""
+    block = Block(arg_types=[i32])
+    k = Kernel(block)
+    k.builder.insert(func.ReturnOp(*reciprocal(k, block.args[0])))
+    return ModuleOp([func.FuncOp("f", ([i32], [i32, i32]), Region(block))])
+
+
+def test_reciprocal():
+    module = reciprocal_module()
+    module.verify()
+    r = random.Random(0)
+    totals = [1 << 19, (1 << 19) + 1, (1 << 20) - 1, 1 << 30, INT32_MAX]
+    totals += [r.randint(1 << 19, 1 << r.randint(20, 31)) - 1 for _ in range(60)]
+    for total in totals:
+        scale, bits_over_unit = get_reciprocal(total, 12)
+        assert run_function(module, "f", [total]) == (scale, bits_over_unit + 23)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 511, 512, 513, 1100])
+def test_softmax_of_many_classes(classes: int):
+    # From 512 equal classes on, the exponent of the last division exceeds 31.
+    builder = NetworkBuilder("main")
+    x = builder.input([1, classes], i8, TensorAttr.get("x"))
+    y = builder.buffer([1, classes], i8)
+    factor = RequantAttr(1 << 30, 22)
+    layer = SoftmaxOp(x, y, factor, Rounding.DOUBLE)
+    builder.layer(layer, "y")
+    module = builder.finish([(y, TensorAttr.get("y"))])
+    lowered = lower_to_calls(module)
+    equal = np.full((1, classes), 5, np.int8)
+    for inputs in (equal, np.where(np.arange(classes) % 3, equal, -20).astype(np.int8)):
+        expected = run_layer(layer, [inputs])
+        for level in (module, lowered):
+            (found,) = run_network(level, [inputs])
+            np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def test_resize_does_not_leave_its_input():
+    # 1024 * 2 / 700 rounds up to 3, and row 699 would lie at 699 * 3 / 1024 > 2.
+    builder = NetworkBuilder("main")
+    x = builder.input([1, 2, 1, 1], i8, TensorAttr.get("x"))
+    y = builder.buffer([1, 700, 1, 1], i8)
+    layer = ResizeBilinearOp(x, y)
+    builder.layer(layer, "y")
+    module = builder.finish([(y, TensorAttr.get("y"))])
+    inputs = np.array([-100, 100], np.int8).reshape(1, 2, 1, 1)
+    expected = run_layer(layer, [inputs])
+    assert expected[0, -1, 0, 0] == 100
+    for level in (module, lower_to_calls(module)):
+        (found,) = run_network(level, [inputs])
+        np.testing.assert_array_equal(found, expected, strict=True)
