@@ -648,7 +648,7 @@ def random_network(r: random.Random, depth: int, limits: Limits = Limits()) -> M
     else:
         x = builder.input(size, i8, TensorAttr.get("x", 0.25, -3))
     for _ in range(depth):
-        images = [v for v in written(builder) if buffer_type(v).element_type == i8]
+        images = [v for v in written(builder) if is_image(v)]
         source = x if r.random() < 0.75 else r.choice(images)
         # A sum with one of its own ancestors is what closes a branch.
         x = r.choice(IMAGE_LAYERS)(builder, r, source, limits)
