@@ -632,6 +632,10 @@ IMAGE_LAYERS: list[AddLayer] = [
 ]
 
 
+def is_image(value: SSAValue) -> bool:
+    return len(shape(value)) == 4 and buffer_type(value).element_type == i8
+
+
 def random_network(r: random.Random, depth: int, limits: Limits = Limits()) -> ModuleOp:
     """
     A network of convolutions, pools, pads, sums and products, each of which reads the
