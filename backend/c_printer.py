@@ -35,6 +35,7 @@ from xdsl.dialects.memref import GlobalOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
+from tinyml.backend.c_comment import comment
 from tinyml.backend.constant_buffers import constant_buffers
 from tinyml.dialects.constants import global_array
 
@@ -352,8 +353,7 @@ class FunctionPrinter:
         visibility = function.sym_visibility
         static = "static " if visibility and visibility.data == "private" else ""
         if isinstance(function.location, NameLoc):
-            label = function.location.desc.data.replace("*/", "* /")
-            self.line(f"/* {label} */")
+            self.line(comment(function.location.desc.data))
         if "no_inline" in function.attributes:
             static = f"TINYML_NO_INLINE {static}"
         head = f"{static}void {function.sym_name.data}("

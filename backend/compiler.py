@@ -130,7 +130,7 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     imported = textual_ir(module)
     run_pipeline(module, options.pipeline)
     banner = f"{path.name}, sha256 {digest[:16]}"
-    package = c_package(module, name, banner.replace("*/", "* /"))
+    package = c_package(module, name, banner)
     report = describe(package, path, target, measure(package, target, options))
     check_budgets(report, options)
     return CompiledNetwork(name, {**package.files, f"{name}.mlir": imported}, report)

@@ -37,6 +37,19 @@ def c_identifier(name: str) -> str:
     return text if text and not text[0].isdigit() else f"net_{text}".rstrip("_")
 
 
+def ascii_text(name: str) -> str:
+    """
+    A model's name for something with all characters but ASCII escaped: xDSL does not
+    read back the strings of other characters that it prints.
+    """
+    return name.encode("ascii", "backslashreplace").decode()
+
+
+def in_ascii(tensor: TensorAttr) -> TensorAttr:
+    label = StringAttr(ascii_text(tensor.label.data))
+    return TensorAttr(label, tensor.scale, tensor.zero_point)
+
+
 @dataclass
 class NetworkBuilder:
     """
@@ -56,7 +69,7 @@ class NetworkBuilder:
         """A model input: an argument of the function."""
         value = self.block.insert_arg(MemRefType(element, shape), len(self.inputs))
         value.name_hint = f"input_{len(self.inputs)}"
-        self.inputs.append(tensor)
+        self.inputs.append(in_ascii(tensor))
         return value
 
     def buffer(self, shape: Sequence[int], element: Attribute) -> SSAValue:
@@ -80,7 +93,7 @@ class NetworkBuilder:
         Raises VerifyException if the layer is not a valid one.
         """
         op.verify_()
-        op.location = NameLoc(StringAttr(label), NoneAttr())
+        op.location = NameLoc(StringAttr(ascii_text(label)), NoneAttr())
         if index is not None:
             op.attributes["tinyml.index"] = IntegerAttr(index, i64)
         self.block.add_op(op)
@@ -104,7 +117,9 @@ class NetworkBuilder:
                 self.layer(ReshapeOp(value, argument), tensor.label.data)
         self.block.add_op(func.ReturnOp())
         attributes = [DictionaryAttr({"tinyml.input": t}) for t in self.inputs]
-        attributes += [DictionaryAttr({"tinyml.output": t}) for _, t in outputs]
+        attributes += [
+            DictionaryAttr({"tinyml.output": in_ascii(t)}) for _, t in outputs
+        ]
         types = [argument.type for argument in self.block.args]
         function = func.FuncOp(
             self.name, (types, []), Region(self.block), arg_attrs=ArrayAttr(attributes)
