@@ -227,6 +227,7 @@ def describe(
         "layers": [
             {
                 "index": layer.index,
+                "tensor": layer.tensor,
                 "op": layer.op,
                 "name": layer.name,
                 "kernel": layer.kernel,

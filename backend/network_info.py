@@ -53,6 +53,8 @@ class LayerInfo:
 
     index: int
     """The operator's position in the model's file; the layer's own if it has none."""
+    tensor: int | None
+    """The number of the output in the model's file, if it is a tensor there."""
     op: str
     name: str
     kernel: str
@@ -149,8 +151,10 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
     op = call.attributes["tinyml.op"]
     assert isinstance(op, StringAttr)
     output = call.operands[-1]
+    tensor = integer(call.attributes, "tinyml.tensor", -1)
     return LayerInfo(
         integer(call.attributes, "tinyml.index", position),
+        None if tensor < 0 else tensor,
         op.data,
         layer_name(call),
         call.callee.string_value(),

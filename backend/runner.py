@@ -84,10 +84,11 @@ class InputSets:
 class LayerChecks:
     """
     The CRC-32 of layers' outputs: for each set, a layer to its CRC. A layer is known
-    by its `index`, the operator's in the file, or its `position` in the network.
+    by its `tensor`, the number of its output in the model's file, or by its `position`
+    in the network.
     """
 
-    key: Literal["index", "position"]
+    key: Literal["tensor", "position"]
     sets: Sequence[Mapping[int, int]]
 
 
@@ -212,8 +213,8 @@ def load_layer_checks(path: Path) -> LayerChecks:
     try:
         content = json.loads(path.read_text("utf-8"))
         return LayerChecks(
-            "index",
-            [{int(row[0]): int(row[2]) for row in rows} for rows in content["crc"]],
+            "tensor",
+            [{int(row[1]): int(row[2]) for row in rows} for rows in content["crc"]],
         )
     except OSError as error:
         raise DiagnosticException(f"{path}: {error.strerror}") from error
@@ -508,7 +509,7 @@ def compare_layers(
         number += record.layer <= previous
         previous = record.layer
         layer = layers[record.layer]
-        key = layer["index"] if checks.key == "index" else record.layer
+        key = layer["tensor"] if checks.key == "tensor" else record.layer
         if number >= min(count, len(checks.sets)):
             break
         expected = checks.sets[number].get(key)

@@ -85,10 +85,25 @@ class NetworkBuilder:
         self.globals.append(constant_global(name, array))
         return name
 
-    def layer(self, op: LayerOp, label: str, index: int | None = None) -> None:
+    def constant_buffer(self, name: str, array: np.ndarray) -> SSAValue:
+        """A constant as a buffer that layers read."""
+        symbol = self.constant(name, array)
+        op = memref.GetGlobalOp(symbol, self.globals[-1].type)
+        op.memref.name_hint = symbol
+        self.block.add_op(op)
+        return op.memref
+
+    def layer(
+        self,
+        op: LayerOp,
+        label: str,
+        index: int | None = None,
+        tensor: int | None = None,
+    ) -> None:
         """
         Appends a layer. `label` is the name of its output in the model, `index` the
-        position of its operator in the model's file.
+        position of its operator in the model's file, `tensor` the number of its output
+        there.
 
         Raises VerifyException if the layer is not a valid one.
         """
@@ -96,6 +111,8 @@ class NetworkBuilder:
         op.location = NameLoc(StringAttr(ascii_text(label)), NoneAttr())
         if index is not None:
             op.attributes["tinyml.index"] = IntegerAttr(index, i64)
+        if tensor is not None:
+            op.attributes["tinyml.tensor"] = IntegerAttr(tensor, i64)
         self.block.add_op(op)
 
     def finish(self, outputs: Sequence[tuple[SSAValue, TensorAttr]]) -> ModuleOp:

@@ -101,12 +101,15 @@ def _exp_on_interval(a: Ints) -> np.ndarray:
     return constant_term + srdhm(constant_term, x + sum_over_2)
 
 
-def exp_on_negative_values(a: Ints) -> np.ndarray:
-    """exp(a) for a <= 0 in Q5.26, as Q0.31 (`exp_on_negative_values`)."""
+def exp_on_negative_values(a: Ints, integer_bits: int = 5) -> np.ndarray:
+    """
+    exp(a) for a <= 0 with so many integer bits, as Q0.31 (`exp_on_negative_values`).
+    """
     a = np.asarray(a, np.int64)
-    quarter = 1 << 24
+    fraction_bits = 31 - integer_bits
+    quarter = 1 << (fraction_bits - 2)
     remainder = (a & (quarter - 1)) - quarter
-    result = _exp_on_interval(_multiply_by_pot(remainder, 5))
+    result = _exp_on_interval(_multiply_by_pot(remainder, integer_bits))
     steps = remainder - a
     for exponent, factor in (
         (-2, 1672461947),
@@ -117,8 +120,9 @@ def exp_on_negative_values(a: Ints) -> np.ndarray:
         (3, 720401),
         (4, 242),
     ):
-        bit = 1 << (26 + exponent)
-        result = np.where(steps & bit, srdhm(result, factor), result)
+        if exponent < integer_bits:
+            bit = 1 << (fraction_bits + exponent)
+            result = np.where(steps & bit, srdhm(result, factor), result)
     return np.where(a == 0, INT32_MAX, result)
 
 
@@ -135,17 +139,41 @@ def softmax_exp_table(multiplier: int, shift: int) -> np.ndarray:
     )
 
 
-def reciprocal_of_sum(total: Ints) -> tuple[np.ndarray, np.ndarray]:
-    """
-    `(scale, bits)` with `1 / total = scale * 2^-bits` for a sum in Q12.19, `scale` in
-    Q0.31 (`GetReciprocal`, `one_over_one_plus_x_for_x_in_0_1`: three Newton steps).
-    """
-    total = np.asarray(total, np.int64)
-    headroom = 31 - np.floor(np.log2(total.astype(np.float64))).astype(np.int64)
-    shifted = wrap32((total << headroom) - (1 << 31))
-    half_denominator = (shifted + INT32_MAX + 1) >> 1
+def _half_denominator_reciprocal(a: np.ndarray) -> np.ndarray:
+    """2 / (1 + a) for a in [0, 1) in Q0.31, as Q2.29: three Newton steps."""
+    half_denominator = (a + INT32_MAX + 1) >> 1
     x = 1515870810 + srdhm(half_denominator, -1010580540)
     for _ in range(3):
         one_minus = (1 << 29) - srdhm(half_denominator, x)
         x = x + _multiply_by_pot(srdhm(x, one_minus), 2)
-    return _multiply_by_pot(x, 1), 12 - headroom
+    return x
+
+
+def reciprocal_of_sum(total: Ints) -> tuple[np.ndarray, np.ndarray]:
+    """
+    `(scale, bits)` with `1 / total = scale * 2^-bits` for a sum in Q12.19, `scale` in
+    Q0.31 (`GetReciprocal`, `one_over_one_plus_x_for_x_in_0_1`).
+    """
+    total = np.asarray(total, np.int64)
+    headroom = 31 - np.floor(np.log2(total.astype(np.float64))).astype(np.int64)
+    shifted = wrap32((total << headroom) - (1 << 31))
+    return _multiply_by_pot(_half_denominator_reciprocal(shifted), 1), 12 - headroom
+
+
+def logistic(a: Ints, integer_bits: int) -> np.ndarray:
+    """1 / (1 + exp(-a)) for a with so many integer bits, as Q0.31 (`logistic`)."""
+    a = np.asarray(a, np.int64)
+    exp = exp_on_negative_values(-np.abs(a), integer_bits)
+    positive = _multiply_by_pot(_half_denominator_reciprocal(exp), 1)
+    result = np.where(a > 0, positive, INT32_MAX - positive)
+    return np.where(a == 0, 1 << 30, result)
+
+
+def tanh(a: Ints, integer_bits: int) -> np.ndarray:
+    """tanh(a) for a with so many integer bits, as Q0.31 (`tanh`)."""
+    a = np.asarray(a, np.int64)
+    # The same number with one integer bit more is twice as large.
+    exp = exp_on_negative_values(-np.abs(a), integer_bits + 1)
+    x = _half_denominator_reciprocal(exp)
+    magnitude = _multiply_by_pot(x - (1 << 29), 2)
+    return np.where(a == 0, 0, np.where(a < 0, -magnitude, magnitude))

@@ -39,7 +39,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.layer import buffer_type
-from tinyml.dialects.network import network_function
+from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.tinyml import AllocOp
 
 
@@ -69,6 +69,11 @@ class LowerArenaPass(ModulePass):
         name = f"@{function.sym_name.data}"
         size = number(function.attributes, "tinyml.arena_bytes", name)
         block = function.body.block
+        if remaining := layers(function):
+            raise PassFailedException(
+                f"{name} still has layers such as {remaining[0].name}; run "
+                "tinyml-convert-layers-to-loops first"
+            )
         for role in ("tinyml.input", "tinyml.output"):
             function.attributes[f"{role}s"] = describe_ports(function, role)
         arguments = list(block.args)

@@ -1,7 +1,8 @@
 """
 Puts a prefix before every symbol, so that two networks link into one program.
 
-Functions, globals, and all references to them are renamed.
+Functions, globals, and all references to them are renamed, in networks of layers as
+in lowered ones.
 
 Before: `"memref.global"() <{sym_name = "conv2d_0_weights", ...}>`
 After, with `prefix=kws`: `"memref.global"() <{sym_name = "kws_conv2d_0_weights", ...}>`
@@ -31,16 +32,10 @@ class PrefixSymbolsPass(ModulePass):
             return f"{self.prefix}_{name}"
 
         for inner in op.walk():
-            match inner:
-                case func.FuncOp() | memref.GlobalOp():
-                    inner.properties["sym_name"] = StringAttr(
-                        renamed(inner.sym_name.data)
-                    )
-                case func.CallOp():
-                    name = renamed(inner.callee.string_value())
-                    inner.properties["callee"] = SymbolRefAttr(name)
-                case memref.GetGlobalOp():
-                    name = renamed(inner.name_.string_value())
-                    inner.properties["name"] = SymbolRefAttr(name)
-                case _:
-                    pass
+            if isinstance(inner, func.FuncOp | memref.GlobalOp):
+                name = renamed(inner.sym_name.data)
+                inner.properties["sym_name"] = StringAttr(name)
+            for key, attr in inner.properties.items():
+                if isinstance(attr, SymbolRefAttr):
+                    name = renamed(attr.string_value())
+                    inner.properties[key] = SymbolRefAttr(name)

@@ -80,7 +80,9 @@ def requantized(tensor: TensorAttr, op: LayerOp, inward: bool) -> TensorAttr:
             scale, zero_point = op.scale, integers(op.zero_points)[0]
         case DequantizeOp() if not inward:
             scale, zero_point = op.scale, integers(op.zero_points)[0]
-        case RequantizeOp() if isinstance(scale, FloatAttr):
+        case RequantizeOp() if isinstance(scale, FloatAttr) and (
+            op.requant.multiplier.data > 0
+        ):
             factor = op.requant.multiplier.data * 2.0 ** (op.requant.shift.data - 31)
             points = integers(op.zero_points)
             real = scale.value.data
@@ -96,8 +98,11 @@ def requantized(tensor: TensorAttr, op: LayerOp, inward: bool) -> TensorAttr:
 
 def replace_argument(
     function: func.FuncOp, argument: SSAValue, op: LayerOp, role: str
-) -> None:
-    """Makes the buffer on the other side of `op` the argument, and drops `op`."""
+) -> SSAValue:
+    """
+    Makes the buffer on the other side of `op` the argument, and drops `op`. Returns the
+    argument in its new type.
+    """
     assert isinstance(argument, BlockArgument)
     inward = role == "tinyml.input"
     inner = op.layer_output if inward else op.layer_inputs[0]
@@ -107,12 +112,13 @@ def replace_argument(
     attributes[argument.index][role] = requantized(tensor, op, inward)
     function.arg_attrs = ArrayAttr(DictionaryAttr(a) for a in attributes)
     Rewriter.erase_op(op)
-    Rewriter.replace_value_with_new_type(argument, buffer_type(inner))
+    changed = Rewriter.replace_value_with_new_type(argument, buffer_type(inner))
     alloc = inner.owner
     assert isinstance(alloc, AllocOp)
-    inner.replace_all_uses_with(argument)
+    inner.replace_all_uses_with(changed)
     Rewriter.erase_op(alloc)
     function.update_function_type()
+    return changed
 
 
 @dataclass(frozen=True)
@@ -123,9 +129,9 @@ class QuantizedIOPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         function = network_function(op)
-        for port in network_inputs(function):
-            while (layer := boundary_reader(port.value)) is not None:
-                replace_argument(function, port.value, layer, "tinyml.input")
-        for port in network_outputs(function):
-            while (layer := boundary_writer(port.value)) is not None:
-                replace_argument(function, port.value, layer, "tinyml.output")
+        for value in [port.value for port in network_inputs(function)]:
+            while (layer := boundary_reader(value)) is not None:
+                value = replace_argument(function, value, layer, "tinyml.input")
+        for value in [port.value for port in network_outputs(function)]:
+            while (layer := boundary_writer(value)) is not None:
+                value = replace_argument(function, value, layer, "tinyml.output")

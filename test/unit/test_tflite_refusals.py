@@ -98,9 +98,10 @@ def pad_by_an_activation(model: Model) -> int:
     return model.op("PAD", [x, pads], (1, 4))
 
 
-def add_of_a_constant(model: Model) -> int:
-    one = model.constant(np.ones((1, 4), np.int8), 0.5)
-    return model.op("ADD", [model.input((1, 4)), one], (1, 4))
+def convolution_of_a_constant(model: Model) -> int:
+    image = model.constant(np.ones((1, 2, 2, 1), np.int8), 0.5)
+    filter = model.constant(np.ones((1, 1, 1, 1), np.int8), 0.5)
+    return model.op("CONV_2D", [image, filter], (1, 2, 2, 1))
 
 
 def add_of_one(model: Model) -> int:
@@ -150,7 +151,7 @@ REFUSALS = [
     (pool_on_two_grids, "not quantized alike"),
     (softmax_on_its_own_grid, "expected 1/256 and -128"),
     (pad_by_an_activation, "is not constant"),
-    (add_of_a_constant, "constant, expected an activation"),
+    (convolution_of_a_constant, "constant, expected an activation"),
     (add_of_one, "input 1 is missing"),
     (reshape_to_another_size, "differ in size"),
     (reshape_to_another_type, "uint8, supported are int8"),

@@ -1,6 +1,5 @@
 // RUN: tinyml-opt %s -p tinyml-quantized-io --split-input-file | filecheck %s
 // The pass leaves the uses of a replaced argument on a value that is gone.
-// XFAIL: *
 
 // A float input and output become the int8 tensors behind them, whose quantization they
 // now have.

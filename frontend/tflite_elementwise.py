@@ -1,0 +1,243 @@
+"""
+Elementwise operators of TensorFlow Lite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tflite
+from xdsl.utils.exceptions import DiagnosticException
+
+from tinyml.dialects.attributes import Rounding
+from tinyml.dialects.tinyml import (
+    AddOp,
+    DequantizeOp,
+    LookupOp,
+    MaximumOp,
+    MinimumOp,
+    MulOp,
+    PReluOp,
+    QuantizeOp,
+    RequantizeOp,
+    SoftmaxOp,
+    SubOp,
+)
+from tinyml.frontend.activation_tables import (
+    hard_swish_table,
+    leaky_relu_table,
+    logistic_table,
+    relu_table,
+    tanh_table,
+)
+from tinyml.frontend.quantization import (
+    add_multipliers,
+    quantize_multiplier,
+    quantize_value,
+    softmax_multiplier,
+)
+from tinyml.frontend.tflite_file import Operator
+from tinyml.frontend.tflite_importer import BYTE_RANGE, Handlers, Importer
+
+
+def import_sum(
+    op: type[AddOp | SubOp], options_table: type[Any]
+) -> Callable[[Importer, Operator], None]:
+    def handler(importer: Importer, operator: Operator) -> None:
+        options = operator.options(options_table)
+        lhs, rhs, output = operator.input(0), operator.input(1), operator.output
+        importer.layer(
+            op(
+                importer.operand(lhs, "int8"),
+                importer.operand(rhs, "int8"),
+                importer.result(output, "int8"),
+                add_multipliers(lhs.scale, rhs.scale, output.scale),
+                (lhs.zero_point, rhs.zero_point, output.zero_point),
+                importer.clamp(options.FusedActivationFunction(), output),
+                Rounding.DOUBLE,
+            )
+        )
+
+    return handler
+
+
+def import_mul(importer: Importer, operator: Operator) -> None:
+    options = operator.options(tflite.MulOptions)
+    lhs, rhs, output = operator.input(0), operator.input(1), operator.output
+    importer.layer(
+        MulOp(
+            importer.operand(lhs, "int8"),
+            importer.operand(rhs, "int8"),
+            importer.result(output, "int8"),
+            quantize_multiplier(lhs.scale * rhs.scale / output.scale),
+            (lhs.zero_point, rhs.zero_point, output.zero_point),
+            importer.clamp(options.FusedActivationFunction(), output),
+            Rounding.DOUBLE,
+        )
+    )
+
+
+def import_extremum(
+    op: type[MaximumOp | MinimumOp],
+) -> Callable[[Importer, Operator], None]:
+    def handler(importer: Importer, operator: Operator) -> None:
+        lhs, rhs, output = operator.input(0), operator.input(1), operator.output
+        grids = {(t.scale, t.zero_point) for t in (lhs, rhs, output)}
+        if len(grids) != 1:
+            raise DiagnosticException("inputs and output are not quantized alike")
+        importer.layer(
+            op(
+                importer.operand(lhs, "int8"),
+                importer.operand(rhs, "int8"),
+                importer.result(output, "int8"),
+            )
+        )
+
+    return handler
+
+
+def import_function(
+    table: Callable[[Operator], np.ndarray],
+) -> Callable[[Importer, Operator], None]:
+    """An operator that is a function of one byte, given by its table."""
+
+    def handler(importer: Importer, operator: Operator) -> None:
+        x = importer.value(operator.input(0), "int8")
+        y = importer.result(operator.output, "int8")
+        importer.layer(LookupOp(x, y, importer.constant("table", table(operator))))
+
+    return handler
+
+
+def logistic(operator: Operator) -> np.ndarray:
+    source, output = operator.input(0), operator.output
+    if (output.scale, output.zero_point) != (1 / 256, -128):
+        raise DiagnosticException("output scale and zero point are not 1/256 and -128")
+    return logistic_table(source.scale, source.zero_point)
+
+
+def tanh(operator: Operator) -> np.ndarray:
+    source, output = operator.input(0), operator.output
+    if (output.scale, output.zero_point) != (1 / 128, 0):
+        raise DiagnosticException("output scale and zero point are not 1/128 and 0")
+    return tanh_table(source.scale, source.zero_point)
+
+
+def hard_swish(operator: Operator) -> np.ndarray:
+    source, output = operator.input(0), operator.output
+    return hard_swish_table(
+        (source.scale, source.zero_point), (output.scale, output.zero_point)
+    )
+
+
+def leaky_relu(operator: Operator) -> np.ndarray:
+    options = operator.options(tflite.LeakyReluOptions)
+    source, output = operator.input(0), operator.output
+    return leaky_relu_table(
+        (source.scale, source.zero_point),
+        (output.scale, output.zero_point),
+        options.Alpha(),
+    )
+
+
+def relu(operator: Operator) -> np.ndarray:
+    source, output = operator.input(0), operator.output
+    return relu_table(
+        (source.scale, source.zero_point), (output.scale, output.zero_point)
+    )
+
+
+def relu6(operator: Operator) -> np.ndarray:
+    source, output = operator.input(0), operator.output
+    if (source.scale, source.zero_point) != (output.scale, output.zero_point):
+        raise DiagnosticException("input and output are not quantized alike")
+    top = quantize_value(6.0, source.scale, source.zero_point)
+    bytes = np.arange(-128, 128)
+    return np.clip(bytes, source.zero_point, min(top, 127)).astype(np.int8)
+
+
+def import_prelu(importer: Importer, operator: Operator) -> None:
+    source, alpha, output = operator.input(0), operator.input(1), operator.output
+    importer.expect(alpha, "int8")
+    channels = source.shape[-1]
+    if alpha.array.size not in (1, channels) or alpha.array.size != alpha.shape[-1]:
+        raise DiagnosticException(
+            f"alpha of shape {list(alpha.shape)} is not one number per channel"
+        )
+    slopes = np.broadcast_to(alpha.array.reshape(-1), (channels,))
+    importer.layer(
+        PReluOp(
+            importer.value(source, "int8"),
+            importer.result(output, "int8"),
+            importer.constant("alpha", slopes),
+            (
+                quantize_multiplier(source.scale / output.scale),
+                quantize_multiplier(source.scale * alpha.scale / output.scale),
+            ),
+            (source.zero_point, alpha.zero_point, output.zero_point),
+            Rounding.DOUBLE,
+        )
+    )
+
+
+def import_softmax(importer: Importer, operator: Operator) -> None:
+    options = operator.options(tflite.SoftmaxOptions)
+    source, output = operator.input(0), operator.output
+    if (output.scale, output.zero_point) != (1 / 256, -128):
+        raise DiagnosticException(
+            f"output scale {output.scale} and zero point {output.zero_point}, expected "
+            "1/256 and -128"
+        )
+    importer.layer(
+        SoftmaxOp(
+            importer.value(source, "int8"),
+            importer.result(output, "int8"),
+            softmax_multiplier(options.Beta(), source.scale),
+            Rounding.DOUBLE,
+        )
+    )
+
+
+def import_quantize(importer: Importer, operator: Operator) -> None:
+    source, output = operator.input(0), operator.output
+    x = importer.value(source, "float32", *BYTE_RANGE)
+    y = importer.result(output, *BYTE_RANGE)
+    if source.type == "float32":
+        op = QuantizeOp(x, y, output.scale, output.zero_point, Rounding.AWAY)
+    else:
+        op = RequantizeOp(
+            x,
+            y,
+            quantize_multiplier(source.scale / output.scale),
+            (source.zero_point, output.zero_point),
+            Rounding.DOUBLE,
+        )
+    importer.layer(op)
+
+
+def import_dequantize(importer: Importer, operator: Operator) -> None:
+    source, output = operator.input(0), operator.output
+    x = importer.value(source, *BYTE_RANGE)
+    y = importer.result(output, "float32")
+    importer.layer(DequantizeOp(x, y, source.scale, source.zero_point))
+
+
+HANDLERS: Handlers = {
+    "ADD": import_sum(AddOp, tflite.AddOptions),
+    "DEQUANTIZE": import_dequantize,
+    "HARD_SWISH": import_function(hard_swish),
+    "LEAKY_RELU": import_function(leaky_relu),
+    "LOGISTIC": import_function(logistic),
+    "MAXIMUM": import_extremum(MaximumOp),
+    "MINIMUM": import_extremum(MinimumOp),
+    "MUL": import_mul,
+    "PRELU": import_prelu,
+    "QUANTIZE": import_quantize,
+    "RELU": import_function(relu),
+    "RELU6": import_function(relu6),
+    "SOFTMAX": import_softmax,
+    "SUB": import_sum(SubOp, tflite.SubOptions),
+    "TANH": import_function(tanh),
+}
