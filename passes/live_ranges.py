@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects import func
+from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
@@ -43,6 +44,11 @@ def live_ranges(function: func.FuncOp) -> list[LiveRange]:
     outputs = {port.value for port in network_outputs(function)}
     buffers = [*function.body.block.args]
     buffers += [op.buffer for op in function.body.block.ops if isinstance(op, AllocOp)]
+    for type in (value.type for value in buffers):
+        if not (isinstance(type, MemRefType) and type.has_static_shape()):
+            raise DiagnosticException(
+                f"argument of type {type} is not a buffer of static shape"
+            )
     end = max(len(order) - 1, 0)
     found: list[LiveRange] = []
     for number, value in enumerate(buffers):

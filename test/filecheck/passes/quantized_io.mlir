@@ -1,5 +1,4 @@
 // RUN: tinyml-opt %s -p tinyml-quantized-io --split-input-file | filecheck %s
-// The pass leaves the uses of a replaced argument on a value that is gone.
 
 // A float input and output become the int8 tensors behind them, whose quantization they
 // now have.
