@@ -484,18 +484,24 @@ def compare_outputs(
         differs = differs.reshape(*mine.shape, -1).any(axis=-1)
         if not differs.any():
             continue
-        gap = np.abs(mine.astype(np.float64) - truth.astype(np.float64)).max()
-        worst = max(worst, float(gap))
+        with np.errstate(invalid="ignore"):
+            gaps = np.abs(mine.astype(np.float64) - truth.astype(np.float64))
+        worst = max(worst, float(gaps[np.isfinite(gaps)].max(initial=0.0)))
         if first is None:
             at, element = (int(i) for i in np.argwhere(differs)[0])
             first = {
                 "set": at,
                 "output": report["outputs"][number]["name"],
                 "element": element,
-                "got": mine[at, element].item(),
-                "expected": truth[at, element].item(),
+                "got": json_number(mine[at, element].item()),
+                "expected": json_number(truth[at, element].item()),
             }
     return first, worst
+
+
+def json_number(number: float) -> float | str:
+    """The number, or its name where JSON has no number: `nan`, `inf`, `-inf`."""
+    return number if math.isfinite(number) else str(number)
 
 
 def compare_layers(
