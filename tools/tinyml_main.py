@@ -11,6 +11,7 @@ Errors are one line and exit status 1; `--debug` shows where they come from.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import math
 import os
@@ -135,6 +136,19 @@ def make_parser() -> argparse.ArgumentParser:
     add_run_options(run)
     run.set_defaults(function=command_run)
 
+    bench = commands.add_parser("bench", help="a table of networks")
+    bench.add_argument("names", nargs="*", metavar="NAME", help="default: all")
+    bench.add_argument("--models", type=Path, required=True, metavar="DIR")
+    bench.add_argument("--target", default="cortex-m4")
+    bench.add_argument("--sets", type=int, help="input sets to run; default: all")
+    bench.add_argument(
+        "--layers", action="store_true", help="compare every layer too, natively"
+    )
+    bench.add_argument("--json", type=Path, metavar="FILE")
+    bench.add_argument("--markdown", type=Path, metavar="FILE", help="write a page")
+    bench.add_argument("--debug", action="store_true", help="show tracebacks")
+    bench.set_defaults(function=command_bench)
+
     imports = commands.add_parser("import", help="a model to textual IR")
     imports.add_argument("model", type=Path)
     imports.add_argument("-o", "--output", type=Path, help="default: stdout")
@@ -247,6 +261,30 @@ def describe_run(result: Mapping[str, Any]) -> str:
     if result["memory_map"]["enlarged"]:
         text += "; memories were enlarged for this run"
     return text
+
+
+def command_bench(args: argparse.Namespace) -> int:
+    from tinyml.backend import bench
+
+    options = bench.BenchOptions(args.target, args.sets, args.layers)
+    rows: list[bench.BenchRow] = []
+    print(bench.text_line(bench.COLUMNS))
+    for row in bench.bench_models(args.models, args.names, options):
+        rows.append(row)
+        print(bench.text_line(bench.cells(row)), flush=True)
+    if args.json is not None:
+        content = [dataclasses.asdict(row) | {"equal": row.equal} for row in rows]
+        args.json.write_text(json.dumps(content, indent=1) + "\n")
+    if args.markdown is not None:
+        words = [
+            "tinyml bench",
+            *args.names,
+            "--models MODELS",
+            f"--target {args.target}",
+        ]
+        words += ["--layers"] if args.layers else []
+        args.markdown.write_text(bench.markdown(rows, " ".join(words)))
+    return 0 if all(row.equal or row.refused for row in rows) else 1
 
 
 def command_import(args: argparse.Namespace) -> int:
