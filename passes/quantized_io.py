@@ -3,7 +3,9 @@ Drops the float or transposed boundary of a network.
 
 An input that only a `quantize`, `dequantize`, `requantize` or `transpose` reads is
 replaced by that layer's output, again and again; an output that one of these writes, by
-that layer's input. What is left are, as a rule, the int8 NHWC tensors behind them.
+that layer's input. So it is with a `reshape` that moves dimensions of 1 only, which is
+what a transposition of one channel is. What is left are, as a rule, the int8 NHWC
+tensors behind them.
 
 Before:
 
@@ -30,28 +32,41 @@ from xdsl.dialects.builtin import (
     ModuleOp,
     NoneAttr,
 )
-from xdsl.ir import BlockArgument, SSAValue
+from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import Rewriter
 
 from tinyml.dialects.attributes import TensorAttr
-from tinyml.dialects.layer import LayerOp, buffer_type, integers
+from tinyml.dialects.layer import LayerOp, buffer_type, integers, shape
 from tinyml.dialects.network import network_function, network_inputs, network_outputs
 from tinyml.dialects.tinyml import (
     AllocOp,
     DequantizeOp,
     QuantizeOp,
     RequantizeOp,
+    ReshapeOp,
     TransposeOp,
 )
 
 BOUNDARY = (QuantizeOp, DequantizeOp, RequantizeOp, TransposeOp)
 
 
+def is_boundary(op: Operation | None) -> bool:
+    """Whether this layer changes how a tensor is written down, not what it holds."""
+    if isinstance(op, ReshapeOp):
+        a, b = shape(op.input), shape(op.output)
+        return a != b and [n for n in a if n != 1] == [n for n in b if n != 1]
+    return isinstance(op, BOUNDARY)
+
+
 def boundary_reader(value: SSAValue) -> LayerOp | None:
     """The boundary layer that is the only user of an input, if it writes a buffer."""
     user = value.get_user_of_unique_use()
-    if isinstance(user, BOUNDARY) and isinstance(user.layer_output.owner, AllocOp):
+    if (
+        isinstance(user, LayerOp)
+        and is_boundary(user)
+        and isinstance(user.layer_output.owner, AllocOp)
+    ):
         return user
     return None
 
@@ -59,7 +74,7 @@ def boundary_reader(value: SSAValue) -> LayerOp | None:
 def boundary_writer(value: SSAValue) -> LayerOp | None:
     """The boundary layer that writes an output nobody reads, if it reads a buffer."""
     user = value.get_user_of_unique_use()
-    if isinstance(user, BOUNDARY) and user.layer_output is value:
+    if isinstance(user, LayerOp) and is_boundary(user) and user.layer_output is value:
         source = user.layer_inputs[0]
         if isinstance(source.owner, AllocOp):
             readers = [
@@ -88,7 +103,7 @@ def requantized(tensor: TensorAttr, op: LayerOp, inward: bool) -> TensorAttr:
             real = scale.value.data
             real = real / factor if inward else real * factor
             return TensorAttr.get(tensor.label.data, real, points[1 if inward else 0])
-        case TransposeOp():
+        case TransposeOp() | ReshapeOp():
             pass
         case _:
             scale = NoneAttr()

@@ -99,6 +99,8 @@ def pad_by_an_activation(model: Model) -> int:
 
 
 def convolution_of_a_constant(model: Model) -> int:
+    model.input((1, 4))
+    model.input((1, 4))
     image = model.constant(np.ones((1, 2, 2, 1), np.int8), 0.5)
     filter = model.constant(np.ones((1, 1, 1, 1), np.int8), 0.5)
     return model.op("CONV_2D", [image, filter], (1, 2, 2, 1))
