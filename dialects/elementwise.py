@@ -319,11 +319,9 @@ class SoftmaxOp(LayerOp):
     def verify_layer(self) -> None:
         verify_same_shape(self.input, self.output)
         verify_has_dimensions(self.input)
-        if self.requant.shift.data < 0:
-            raise VerifyException(
-                f"requant shift {self.requant.shift.data} is negative, the factor has "
-                "to be at least one half"
-            )
+        multiplier, shift = self.requant.multiplier.data, self.requant.shift.data
+        if multiplier < 1 << 30 or shift < 0:
+            raise VerifyException(f"requant <{multiplier}, {shift}> is below one half")
         if shape(self.input)[-1] >= 1 << 12:
             raise VerifyException(
                 f"{shape(self.input)[-1]} classes overflow the sum, at most 4095"

@@ -1,7 +1,8 @@
 """
 Offsets of buffers in one arena: pure functions on sizes and lives.
 
-Buffers whose lives overlap get disjoint bytes; the arena ends at its highest byte.
+Buffers whose lives overlap get disjoint bytes; the arena ends at its highest byte. No
+element lies at an address that is not a multiple of its size.
 """
 
 from __future__ import annotations
@@ -25,8 +26,9 @@ def place_separately(ranges: Sequence[LiveRange], alignment: int) -> list[int]:
     offsets: list[int] = []
     offset = 0
     for item in ranges:
+        offset = align_up(offset, max(alignment, item.element_size))
         offsets.append(offset)
-        offset = align_up(offset + item.size, alignment)
+        offset += item.size
     return offsets
 
 
@@ -43,11 +45,12 @@ def place_in_order(
             for other in placed
             if ranges[other].overlaps(item)
         )
+        step = max(alignment, item.element_size)
         offset = 0
         for start, end in taken:
             if offset + item.size <= start:
                 break
-            offset = max(offset, align_up(end, alignment))
+            offset = max(offset, align_up(end, step))
         offsets[index] = offset
         placed.append(index)
     return offsets

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.dialects import func
-from xdsl.dialects.builtin import MemRefType
+from xdsl.dialects.builtin import FixedBitwidthType, MemRefType
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
@@ -26,6 +26,12 @@ class LiveRange:
     size: int
     first: int
     last: int
+
+    @property
+    def element_size(self) -> int:
+        """Bytes of an element; its address is a multiple of that."""
+        element = buffer_type(self.value).element_type
+        return element.size if isinstance(element, FixedBitwidthType) else 1
 
     def overlaps(self, other: LiveRange) -> bool:
         return self.first <= other.last and other.first <= self.last

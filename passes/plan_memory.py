@@ -47,7 +47,10 @@ class PlanMemoryPass(ModulePass):
     """`greedy` shares bytes between lives; `separate` shares none."""
 
     alignment: int = 4
-    """Every offset is a multiple of this many bytes, a power of two."""
+    """
+    Every offset is a multiple of this many bytes, a power of two, and of the size of
+    the buffer's elements.
+    """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.alignment < 1 or self.alignment & (self.alignment - 1):

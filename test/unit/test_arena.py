@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,6 +36,16 @@ def lives(*items: tuple[int, int, int]) -> list[LiveRange]:
 
 
 # Pure functions
+
+
+@pytest.mark.parametrize("place", [place_separately, place_greedily])
+def test_elements_are_aligned_whatever_the_plan(
+    place: Callable[[Sequence[LiveRange], int], list[int]],
+):
+    """A byte, then a float: with alignment 1 the float still starts at 4."""
+    word = create_ssa_value(MemRefType(i32, [1]))
+    offsets = place([LiveRange(VALUE, 1, 0, 1), LiveRange(word, 4, 0, 1)], 1)
+    assert offsets[1] % 4 == 0
 
 
 @pytest.mark.parametrize(

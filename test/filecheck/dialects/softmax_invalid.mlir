@@ -23,7 +23,7 @@ func.func @main(%x: memref<10xi8>, %y: memref<10xi8>) {
     requant <1381073408, -1> rounding double
   func.return
 }
-// CHECK: requant shift -1 is negative, the factor has to be at least one half
+// CHECK: requant <1381073408, -1> is below one half
 
 // -----
 
