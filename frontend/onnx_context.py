@@ -28,7 +28,6 @@ from tinyml.dialects.tinyml import (
     TransposeOp,
 )
 from tinyml.frontend.builder import NetworkBuilder, c_identifier
-from tinyml.frontend.onnx_graph import Graph, Node
 from tinyml.frontend.onnx_values import (
     FULL,
     Clamp,
@@ -39,6 +38,7 @@ from tinyml.frontend.onnx_values import (
     keeps_order,
     permuted,
 )
+from tinyml.frontend.qdq_graph import Graph, Node
 from tinyml.frontend.quantization import quantize_multiplier
 
 

@@ -16,13 +16,13 @@ from tinyml.dialects.attributes import RequantAttr, Rounding
 from tinyml.dialects.layer_format import ONE
 from tinyml.dialects.tinyml import AddOp, MulOp, SoftmaxOp
 from tinyml.frontend.onnx_context import Context, Pending, Target
-from tinyml.frontend.onnx_graph import Node
 from tinyml.frontend.onnx_values import (
     Constant,
     Quant,
     View,
     default_order,
 )
+from tinyml.frontend.qdq_graph import Node
 from tinyml.frontend.quantization import quantize_multiplier, softmax_multiplier
 
 SOFTMAX_GRID = Quant(1 / 256, -128)

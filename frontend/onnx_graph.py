@@ -7,101 +7,16 @@ DiagnosticException of one line.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
-import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from xdsl.utils.exceptions import DiagnosticException
 
-Shape = tuple[int, ...]
-AttributeValue = int | float | str | tuple[int, ...] | np.ndarray | None
+from tinyml.frontend.qdq_graph import AttributeValue, Graph, Node, TensorInfo
 
 OLDEST_OPSET = 11
-
-
-@dataclass(frozen=True)
-class Node:
-    """An operator of the graph. Absent optional inputs are empty names."""
-
-    index: int
-    op: str
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    attributes: Mapping[str, AttributeValue]
-
-    @property
-    def output(self) -> str:
-        return self.outputs[0]
-
-    def input(self, index: int) -> str:
-        """The name of an input, empty where it is absent."""
-        return self.inputs[index] if index < len(self.inputs) else ""
-
-    @property
-    def where(self) -> str:
-        return f'node {self.index} {self.op} "{self.name}"'
-
-    def refuse(self, reason: str) -> DiagnosticException:
-        """What to raise where this node cannot be imported."""
-        return DiagnosticException(f"{self.where}: {reason}")
-
-    def expect_attributes(self, *known: str) -> None:
-        """Refuses attributes that nobody would look at."""
-        for name in self.attributes:
-            if name not in known:
-                raise self.refuse(
-                    f"attribute '{name}' is not supported, only "
-                    f"{', '.join(known) or 'none'}"
-                )
-
-    def integer(self, name: str, default: int) -> int:
-        value = self.attributes.get(name, default)
-        if not isinstance(value, int):
-            raise self.refuse(f"attribute '{name}' is not an integer")
-        return value
-
-    def number(self, name: str, default: float) -> float:
-        value = self.attributes.get(name, default)
-        if not isinstance(value, int | float):
-            raise self.refuse(f"attribute '{name}' is not a number")
-        return value
-
-    def text(self, name: str, default: str) -> str:
-        value = self.attributes.get(name, default)
-        if not isinstance(value, str):
-            raise self.refuse(f"attribute '{name}' is not a string")
-        return value
-
-    def integers(self, name: str, default: Sequence[int]) -> Shape:
-        value = self.attributes.get(name, tuple(default))
-        if not isinstance(value, tuple):
-            raise self.refuse(f"attribute '{name}' is not a list of integers")
-        return value
-
-
-@dataclass(frozen=True)
-class TensorInfo:
-    """A model input or output: its name, NumPy type and shape."""
-
-    name: str
-    dtype: str
-    shape: Shape
-
-
-@dataclass(frozen=True)
-class Graph:
-    """An ONNX graph whose nodes are in the order of execution."""
-
-    name: str
-    opset: int
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[str, ...]
-    nodes: tuple[Node, ...]
-    constants: Mapping[str, np.ndarray]
 
 
 def read_graph(data: bytes) -> Graph:

@@ -16,8 +16,8 @@ import numpy as np
 
 from tinyml.dialects.tinyml import PadOp
 from tinyml.frontend.onnx_context import Context, Pending, Value
-from tinyml.frontend.onnx_graph import Node, Shape
 from tinyml.frontend.onnx_values import Constant, View, default_order, permuted
+from tinyml.frontend.qdq_graph import Node, Shape
 
 
 def import_identity(context: Context, node: Node) -> Value:

@@ -15,7 +15,6 @@ import numpy as np
 from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.tinyml import DepthwiseConv2DOp, MaxPool2DOp, MeanOp
 from tinyml.frontend.onnx_context import Context, Pending, Target
-from tinyml.frontend.onnx_graph import Node, Shape
 from tinyml.frontend.onnx_values import FULL, NHWC, Quant, View, default_order
 from tinyml.frontend.onnx_weighted import arithmetic
 from tinyml.frontend.onnx_window import (
@@ -26,6 +25,7 @@ from tinyml.frontend.onnx_window import (
     with_row,
     without_row,
 )
+from tinyml.frontend.qdq_graph import Node, Shape
 from tinyml.frontend.quantization import quantize_multiplier
 
 

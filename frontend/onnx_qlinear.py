@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tinyml.frontend.onnx_graph import AttributeValue, Graph, Node
+from tinyml.frontend.qdq_graph import AttributeValue, Graph, Node
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from tinyml.dialects.tinyml import (
     PadOp,
 )
 from tinyml.frontend.onnx_context import Context, Pending, Target
-from tinyml.frontend.onnx_graph import Node, Shape
 from tinyml.frontend.onnx_values import NHWC, Constant, Quant, View
 from tinyml.frontend.onnx_window import (
     ATTRIBUTES,
@@ -33,6 +32,7 @@ from tinyml.frontend.onnx_window import (
     with_row,
     without_row,
 )
+from tinyml.frontend.qdq_graph import Node, Shape
 from tinyml.frontend.quantization import requant_table
 
 Emit = Callable[[np.ndarray | None, Target], View]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.attributes import WindowAttr
-from tinyml.frontend.onnx_graph import Node, Shape
+from tinyml.frontend.qdq_graph import Node, Shape
 
 ATTRIBUTES = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 

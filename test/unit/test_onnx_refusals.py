@@ -11,8 +11,9 @@ from onnx import load_model_from_string
 from onnx_models import Model
 from xdsl.utils.exceptions import DiagnosticException
 
-from tinyml.frontend.onnx import import_onnx, translate
+from tinyml.frontend.onnx import import_onnx
 from tinyml.frontend.onnx_graph import graph_of
+from tinyml.frontend.qdq import translate
 
 
 def byte(*shape: int) -> np.ndarray:
