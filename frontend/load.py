@@ -62,10 +62,31 @@ def parse_mlir(data: bytes, name: str) -> ModuleOp:
         context.register_dialect(dialect, factory)
     try:
         return Parser(context, data.decode(), name).parse_module()
-    except RecursionError as error:
-        raise DiagnosticException("the text is nested too deeply") from error
-    except (ParseError, UnicodeError) as error:
-        raise DiagnosticException(one_line(error)) from error
+    except PARSER_ERRORS as error:
+        raise DiagnosticException(describe_parser_error(error)) from error
+
+
+PARSER_ERRORS = (
+    AssertionError,
+    LookupError,
+    NotImplementedError,
+    OverflowError,
+    ParseError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What xDSL raises on text that is not IR."""
+
+
+def describe_parser_error(error: BaseException) -> str:
+    match error:
+        case RecursionError():
+            return "the text is nested too deeply"
+        case ParseError() | UnicodeError():
+            return one_line(error)
+        case _:
+            return f"the text is not IR ({one_line(error)})"
 
 
 def one_line(error: BaseException) -> str:

@@ -16,9 +16,10 @@ from typing import IO, Any
 
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.arg_spec import ArgSpecConvertible
-from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
+from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
 from xdsl.xdsl_opt_main import xDSLOptMain
 
+from tinyml.frontend.load import PARSER_ERRORS, describe_parser_error
 from tinyml.passes.pipelines import PIPELINES, expand
 from tinyml.universe import PASSES, TARGETS, TINYML_UNIVERSE
 
@@ -124,10 +125,11 @@ class TinyMLOptMain(xDSLOptMain):
     ) -> ModuleOp | None:
         try:
             return super().parse_chunk(chunk, file_extension, start_offset)
-        except RecursionError as error:
-            raise DiagnosticException("the text is nested too deeply") from error
-        except UnicodeError as error:
-            raise DiagnosticException(str(error)) from error
+        except PARSER_ERRORS as error:
+            # `--parsing-diagnostics` wants to see a ParseError.
+            if file_extension != "mlir" or isinstance(error, ParseError):
+                raise
+            raise DiagnosticException(describe_parser_error(error)) from error
 
 
 def main() -> None:

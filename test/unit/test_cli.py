@@ -53,6 +53,7 @@ WRONG_FILES = {
     "empty.mlir": (b"", "line 1"),
     "binary.mlir": (b"\xff\xfe\x00\x01", "utf-8"),
     "deep.mlir": (b"#a = " + b"[" * 40_000, "nested too deeply"),
+    "number.mlir": (b"#a = dense<999> : tensor<1xi8>", "out of range"),
     "identifier.tflite": (b"\xff\xff\xff\xffTFL3" + b"\xff" * 40, "damaged"),
 }
 
