@@ -45,3 +45,16 @@ class AxisAccess:
         lo = max(0, -(start // self.dilation))
         hi = min(self.kernel, -((start - input_size) // self.dilation))
         return lo, max(lo, hi)
+
+    def first_empty(self, input_size: int, outputs: int) -> int | None:
+        """The first output, if there is one, that reads nothing but padding."""
+        # Outputs whose window lies inside the input, or reaches only over one end of it
+        # with a gap smaller than the input, read some of it: look at the ends only.
+        near = -(-self.pad_before // self.stride) + 1 if self.stride else outputs
+        reach = -(-(self.pad_after + self.extent) // self.stride) if self.stride else 0
+        front, back = min(near, outputs), max(min(near, outputs), outputs - reach - 1)
+        for output in (*range(front), *range(back, outputs)):
+            first, last = self.taps(output, input_size)
+            if first == last:
+                return output
+        return None

@@ -79,12 +79,10 @@ class PoolOp(WindowOp, ABC):
         for axis, size, count in zip(
             self.window.axes, shape(self.input)[1:3], shape(self.output)[1:3]
         ):
-            for place in range(count):
-                first, last = axis.taps(place, size)
-                if first == last:
-                    raise VerifyException(
-                        f"the window of output {place} holds nothing but padding"
-                    )
+            if (place := axis.first_empty(size, count)) is not None:
+                raise VerifyException(
+                    f"the window of output {place} holds nothing but padding"
+                )
         verify_clamp(self.clamp, self.output)
 
 

@@ -1,11 +1,11 @@
 """
 Drops the float or transposed boundary of a network.
 
-An input that only a `quantize`, `dequantize`, `requantize` or `transpose` reads is
-replaced by that layer's output, again and again; an output that one of these writes, by
-that layer's input. So it is with a `reshape` that moves dimensions of 1 only, which is
-what a transposition of one channel is. What is left are, as a rule, the int8 NHWC
-tensors behind them.
+An input that only a `quantize`, `requantize` or `transpose` reads is replaced by that
+layer's output, again and again; an output that a `dequantize`, `requantize` or
+`transpose` writes, by that layer's input. So it is with a `reshape` that moves
+dimensions of 1 only, which is what a transposition of one channel is. What is left are,
+as a rule, the int8 NHWC tensors behind them.
 
 Before:
 
@@ -48,15 +48,14 @@ from tinyml.dialects.tinyml import (
     TransposeOp,
 )
 
-BOUNDARY = (QuantizeOp, DequantizeOp, RequantizeOp, TransposeOp)
 
-
-def is_boundary(op: Operation | None) -> bool:
+def is_boundary(op: Operation | None, inward: bool) -> bool:
     """Whether this layer changes how a tensor is written down, not what it holds."""
     if isinstance(op, ReshapeOp):
         a, b = shape(op.input), shape(op.output)
         return a != b and [n for n in a if n != 1] == [n for n in b if n != 1]
-    return isinstance(op, BOUNDARY)
+    to_bytes = QuantizeOp if inward else DequantizeOp
+    return isinstance(op, to_bytes | RequantizeOp | TransposeOp)
 
 
 def boundary_reader(value: SSAValue) -> LayerOp | None:
@@ -64,7 +63,7 @@ def boundary_reader(value: SSAValue) -> LayerOp | None:
     user = value.get_user_of_unique_use()
     if (
         isinstance(user, LayerOp)
-        and is_boundary(user)
+        and is_boundary(user, inward=True)
         and isinstance(user.layer_output.owner, AllocOp)
     ):
         return user
@@ -74,16 +73,13 @@ def boundary_reader(value: SSAValue) -> LayerOp | None:
 def boundary_writer(value: SSAValue) -> LayerOp | None:
     """The boundary layer that writes an output nobody reads, if it reads a buffer."""
     user = value.get_user_of_unique_use()
-    if isinstance(user, LayerOp) and is_boundary(user) and user.layer_output is value:
-        source = user.layer_inputs[0]
-        if isinstance(source.owner, AllocOp):
-            readers = [
-                use
-                for use in source.uses
-                if isinstance(use.operation, LayerOp)
-                and use.operation.layer_output is not source
-            ]
-            return user if len(readers) == 1 else None
+    if (
+        isinstance(user, LayerOp)
+        and is_boundary(user, inward=False)
+        and user.layer_output is value
+        and isinstance(user.layer_inputs[0].owner, AllocOp)
+    ):
+        return user
     return None
 
 

@@ -9,6 +9,16 @@ import pytest
 from tinyml.dialects.access import AxisAccess
 
 
+@pytest.mark.parametrize("size", range(1, 8))
+def test_first_output_of_padding_only(size: int):
+    for axis in axes():
+        outputs = axis.output_size(size)
+        empty = [
+            o for o in range(outputs) if axis.taps(o, size)[0] == axis.taps(o, size)[1]
+        ]
+        assert axis.first_empty(size, outputs) == (empty[0] if empty else None)
+
+
 def axes() -> list[AxisAccess]:
     return [
         AxisAccess(kernel, stride, dilation, before, after)

@@ -38,7 +38,7 @@ func.func @main(%x: memref<1x3x2x2xf32> {tinyml.input = #tinyml.tensor<"x">}, %y
 
 // -----
 
-// A transposition alone keeps the quantization; behind a dequantized input there is none.
+// A transposition alone keeps the quantization; a dequantized input stays bytes.
 func.func @main(%x: memref<2x3xi8> {tinyml.input = #tinyml.tensor<"x", 5.000000e-01 : 4>}, %u: memref<6xi8> {tinyml.input = #tinyml.tensor<"u", 1.000000e+00 : 0>}, %y: memref<6xi8> {tinyml.output = #tinyml.tensor<"y">}, %z: memref<6xf32> {tinyml.output = #tinyml.tensor<"z">}) {
   %a = tinyml.alloc : memref<3x2xi8>
   %b = tinyml.alloc : memref<6xf32>
@@ -48,7 +48,8 @@ func.func @main(%x: memref<2x3xi8> {tinyml.input = #tinyml.tensor<"x", 5.000000e
   tinyml.reshape ins(%b : memref<6xf32>) outs(%z : memref<6xf32>)
   func.return
 }
-// CHECK:      func.func @main(%{{.*}}: memref<3x2xi8> {tinyml.input = #tinyml.tensor<"x", 5.000000e-01 : 4>}, %{{.*}}: memref<6xf32> {tinyml.input = #tinyml.tensor<"u">}
-// CHECK-NEXT: tinyml.reshape
+// CHECK:      func.func @main(%{{.*}}: memref<3x2xi8> {tinyml.input = #tinyml.tensor<"x", 5.000000e-01 : 4>}, %u: memref<6xi8> {tinyml.input = #tinyml.tensor<"u", 1.000000e+00 : 0>}
+// CHECK:      tinyml.reshape
+// CHECK-NEXT: tinyml.dequantize ins(%u
 // CHECK-NEXT: tinyml.reshape
 // CHECK-NEXT: func.return
