@@ -109,7 +109,7 @@ def make_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     compile = commands.add_parser("compile", help="a model to C")
-    compile.add_argument("model", type=Path, help=".tflite, .onnx or .mlir")
+    compile.add_argument("model", type=Path, help=".tflite, .onnx, .pt2 or .mlir")
     compile.add_argument("-o", "--output", type=Path, required=True, metavar="DIR")
     compile.add_argument("--target", default="cortex-m4")
     compile.add_argument("--ram", type=parse_size, metavar="SIZE", help="budget")
@@ -135,6 +135,25 @@ def make_parser() -> argparse.ArgumentParser:
     add_common_options(run)
     add_run_options(run)
     run.set_defaults(function=command_run)
+
+    quantize = commands.add_parser("quantize", help="a float ONNX model to int8")
+    quantize.add_argument("model", type=Path, help="a float .onnx file")
+    quantize.add_argument(
+        "--calibration",
+        type=Path,
+        required=True,
+        metavar="FILE.npz",
+        help="`inputs` (`inputs_1`, ...) with the sets along axis 0",
+    )
+    quantize.add_argument("-o", "--output", type=Path, required=True)
+    quantize.add_argument(
+        "--reference",
+        type=Path,
+        metavar="FILE.npz",
+        help="also write the int8 model's outputs on these inputs",
+    )
+    quantize.add_argument("--debug", action="store_true", help="show tracebacks")
+    quantize.set_defaults(function=command_quantize)
 
     bench = commands.add_parser("bench", help="a table of networks")
     bench.add_argument("names", nargs="*", metavar="NAME", help="default: all")
@@ -261,6 +280,25 @@ def describe_run(result: Mapping[str, Any]) -> str:
     if result["memory_map"]["enlarged"]:
         text += "; memories were enlarged for this run"
     return text
+
+
+def command_quantize(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    from tinyml.backend.runner import load_arrays, numbered
+    from tinyml.frontend.quantize_onnx import quantize_onnx, run_onnx
+
+    inputs = numbered(load_arrays(args.calibration), "inputs")
+    quantize_onnx(args.model, inputs, args.output)
+    if args.reference is not None:
+        outputs = run_onnx(args.output, inputs)
+        names = ["ort_noopt_outputs"] + [
+            f"ort_noopt_outputs_{number}" for number in range(1, len(outputs))
+        ]
+        keys = ["inputs"] + [f"inputs_{number}" for number in range(1, len(inputs))]
+        arrays = dict(zip([*keys, *names], [*inputs, *outputs], strict=True))
+        np.savez_compressed(args.reference, allow_pickle=False, **arrays)
+    return 0
 
 
 def command_bench(args: argparse.Namespace) -> int:

@@ -84,7 +84,7 @@ class TinyMLOptMain(xDSLOptMain):
 
     def register_all_frontends(self) -> None:
         super().register_all_frontends()
-        for suffix in ("tflite", "onnx"):
+        for suffix in ("tflite", "onnx", "pt2"):
             self.available_frontends[suffix] = importer(f".{suffix}")
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
