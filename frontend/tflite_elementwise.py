@@ -39,7 +39,7 @@ from tinyml.frontend.quantization import (
     softmax_multiplier,
 )
 from tinyml.frontend.tflite_file import Operator
-from tinyml.frontend.tflite_importer import BYTE_RANGE, Handlers, Importer
+from tinyml.frontend.tflite_importer import BYTE_RANGE, Handlers, Importer, Support
 
 
 def import_sum(
@@ -224,20 +224,44 @@ def import_dequantize(importer: Importer, operator: Operator) -> None:
     importer.layer(DequantizeOp(x, y, source.scale, source.zero_point))
 
 
+BROADCAST = "int8; inputs are broadcast, one may be constant; fused activation"
+
 HANDLERS: Handlers = {
-    "ADD": import_sum(AddOp, tflite.AddOptions),
-    "DEQUANTIZE": import_dequantize,
-    "HARD_SWISH": import_function(hard_swish),
-    "LEAKY_RELU": import_function(leaky_relu),
-    "LOGISTIC": import_function(logistic),
-    "MAXIMUM": import_extremum(MaximumOp),
-    "MINIMUM": import_extremum(MinimumOp),
-    "MUL": import_mul,
-    "PRELU": import_prelu,
-    "QUANTIZE": import_quantize,
-    "RELU": import_function(relu),
-    "RELU6": import_function(relu6),
-    "SOFTMAX": import_softmax,
-    "SUB": import_sum(SubOp, tflite.SubOptions),
-    "TANH": import_function(tanh),
+    "ADD": Support(
+        import_sum(AddOp, tflite.AddOptions),
+        BROADCAST,
+    ),
+    "DEQUANTIZE": Support(import_dequantize, "int8 or uint8 to float32"),
+    "HARD_SWISH": Support(import_function(hard_swish), "int8, as a table"),
+    "LEAKY_RELU": Support(import_function(leaky_relu), "int8, as a table"),
+    "LOGISTIC": Support(
+        import_function(logistic),
+        "int8, as a table; output scale 1/256, zero point -128",
+    ),
+    "MAXIMUM": Support(
+        import_extremum(MaximumOp),
+        "int8, quantized alike; broadcast, one constant",
+    ),
+    "MINIMUM": Support(
+        import_extremum(MinimumOp),
+        "int8, quantized alike; broadcast, one constant",
+    ),
+    "MUL": Support(import_mul, BROADCAST),
+    "PRELU": Support(import_prelu, "int8; one slope per channel, or one for all"),
+    "QUANTIZE": Support(import_quantize, "float32, int8 or uint8 to int8 or uint8"),
+    "RELU": Support(import_function(relu), "int8, as a table"),
+    "RELU6": Support(
+        import_function(relu6), "int8, as a table; input and output quantized alike"
+    ),
+    "SOFTMAX": Support(
+        import_softmax,
+        "int8, along the last dimension; output scale 1/256, zero point -128",
+    ),
+    "SUB": Support(
+        import_sum(SubOp, tflite.SubOptions),
+        BROADCAST,
+    ),
+    "TANH": Support(
+        import_function(tanh), "int8, as a table; output scale 1/128, zero point 0"
+    ),
 }

@@ -5,6 +5,7 @@ What all operators of a TensorFlow Lite file need to become layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -49,15 +50,15 @@ class Importer:
                 tensor.shape, tensor.element, tensor.attribute
             )
         for operator in file.operators:
-            handler = handlers.get(operator.kind)
-            if handler is None:
+            support = handlers.get(operator.kind)
+            if support is None:
                 raise DiagnosticException(
                     f"{operator.where} is not supported; supported are "
                     + ", ".join(sorted(handlers))
                 )
             self.operator = operator
             try:
-                handler(self, operator)
+                support.handler(self, operator)
             except (DiagnosticException, VerifyException) as error:
                 raise DiagnosticException(f"{operator.where}: {error}") from error
         for tensor in file.outputs:
@@ -187,4 +188,13 @@ class Importer:
         )
 
 
-Handlers = Mapping[str, Callable[[Importer, Operator], None]]
+@dataclass(frozen=True)
+class Support:
+    """How an operator is imported, and what of it is: a line of docs/operators.md."""
+
+    handler: Callable[[Importer, Operator], None]
+    notes: str
+
+
+Handlers = Mapping[str, Support]
+"""By the operator's name in TensorFlow Lite."""

@@ -22,7 +22,7 @@ from tinyml.dialects.tinyml import (
     TransposeOp,
 )
 from tinyml.frontend.tflite_file import Operator, Tensor
-from tinyml.frontend.tflite_importer import ACTIVATIONS, Handlers, Importer
+from tinyml.frontend.tflite_importer import ACTIVATIONS, Handlers, Importer, Support
 
 
 def import_pad(importer: Importer, operator: Operator) -> None:
@@ -234,20 +234,29 @@ def import_resize(importer: Importer, operator: Operator) -> None:
 
 
 HANDLERS: Handlers = {
-    "CONCATENATION": import_concatenation,
-    "EXPAND_DIMS": import_reshape,
-    "PACK": import_pack,
-    "PAD": import_pad,
-    "PADV2": import_pad,
-    "RESHAPE": import_reshape,
-    "RESIZE_BILINEAR": import_resize,
-    "RESIZE_NEAREST_NEIGHBOR": import_resize,
-    "SHAPE": import_shape,
-    "SLICE": import_slice,
-    "SPLIT": import_split,
-    "SPLIT_V": import_split,
-    "SQUEEZE": import_reshape,
-    "STRIDED_SLICE": import_strided_slice,
-    "TRANSPOSE": import_transpose,
-    "UNPACK": import_unpack,
+    "CONCATENATION": Support(
+        import_concatenation, "any axis; quantized alike; no fused activation"
+    ),
+    "EXPAND_DIMS": Support(import_reshape, "any type"),
+    "PACK": Support(import_pack, "any axis; quantized alike; folded if constant"),
+    "PAD": Support(import_pad, "int8 or uint8; constant paddings"),
+    "PADV2": Support(import_pad, "int8 or uint8; constant paddings and value"),
+    "RESHAPE": Support(import_reshape, "any type; folded if constant"),
+    "RESIZE_BILINEAR": Support(
+        import_resize, "int8; align corners or half pixel centers"
+    ),
+    "RESIZE_NEAREST_NEIGHBOR": Support(
+        import_resize, "int8; align corners or half pixel centers"
+    ),
+    "SHAPE": Support(import_shape, "folded: shapes are static"),
+    "SLICE": Support(import_slice, "constant begin and size"),
+    "SPLIT": Support(import_split, "constant axis; quantized alike"),
+    "SPLIT_V": Support(import_split, "constant axis and sizes; quantized alike"),
+    "SQUEEZE": Support(import_reshape, "any type"),
+    "STRIDED_SLICE": Support(
+        import_strided_slice,
+        "constant places; begin, end and shrink masks; folded if constant",
+    ),
+    "TRANSPOSE": Support(import_transpose, "any permutation"),
+    "UNPACK": Support(import_unpack, "any axis; quantized alike"),
 }

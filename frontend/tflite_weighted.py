@@ -26,7 +26,7 @@ from tinyml.frontend.quantization import (
     same_padding,
 )
 from tinyml.frontend.tflite_file import Operator
-from tinyml.frontend.tflite_importer import Handlers, Importer
+from tinyml.frontend.tflite_importer import Handlers, Importer, Support
 
 
 def window(
@@ -191,11 +191,31 @@ def import_mean(importer: Importer, operator: Operator) -> None:
     )
 
 
+WEIGHTED = (
+    "int8 weights, zero point 0, per tensor or per channel; int32 bias; "
+    "fused activation"
+)
+
 HANDLERS: Handlers = {
-    "AVERAGE_POOL_2D": import_pool(AvgPool2DOp),
-    "CONV_2D": import_conv_2d,
-    "DEPTHWISE_CONV_2D": import_depthwise_conv_2d,
-    "FULLY_CONNECTED": import_fully_connected,
-    "MAX_POOL_2D": import_pool(MaxPool2DOp),
-    "MEAN": import_mean,
+    "AVERAGE_POOL_2D": Support(
+        import_pool(AvgPool2DOp),
+        "int8; input and output quantized alike; fused activation",
+    ),
+    "CONV_2D": Support(
+        import_conv_2d,
+        f"{WEIGHTED}; strides, dilations; no groups",
+    ),
+    "DEPTHWISE_CONV_2D": Support(
+        import_depthwise_conv_2d,
+        f"{WEIGHTED}; any depth multiplier, strides, dilations",
+    ),
+    "FULLY_CONNECTED": Support(
+        import_fully_connected,
+        WEIGHTED,
+    ),
+    "MAX_POOL_2D": Support(
+        import_pool(MaxPool2DOp),
+        "int8; input and output quantized alike; fused activation",
+    ),
+    "MEAN": Support(import_mean, "int8; any axes, kept or dropped"),
 }

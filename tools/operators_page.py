@@ -1,0 +1,50 @@
+"""
+The page docs/operators.md, generated from what the frontends support.
+
+    .venv/bin/python -m tinyml.tools.operators_page > docs/operators.md
+"""
+
+from __future__ import annotations
+
+from tinyml.frontend import tflite
+
+HEAD = """\
+# Operators
+
+What the frontends accept. Anything else is refused in one line. This page is generated
+by `.venv/bin/python -m tinyml.tools.operators_page`.
+
+## TensorFlow Lite
+
+Activations are int8; float32 and uint8 at the boundary. Shapes are static, an open
+batch size counts as 1. Fused activations: NONE, RELU, RELU6, RELU_N1_TO_1.
+
+| operator | what works |
+|---|---|
+"""
+
+ONNX = """
+## ONNX
+
+Opset 11 on, QDQ form or QLinear operators, int8 or uint8 activations, int8 weights.
+NCHW becomes NHWC at the boundary; no transposition is left inside the network.
+
+| operator |
+|---|
+"""
+
+
+def page() -> str:
+    from tinyml.frontend import qdq
+    from tinyml.frontend.onnx_qlinear import FORMS
+
+    rows = [
+        f"| {name} | {support.notes} |\n"
+        for name, support in sorted(tflite.HANDLERS.items())
+    ]
+    names = [f"| {name} |\n" for name in sorted({*qdq.HANDLERS, *FORMS})]
+    return HEAD + "".join(rows) + ONNX + "".join(names)
+
+
+if __name__ == "__main__":
+    print(page(), end="")
