@@ -14,7 +14,7 @@ from xdsl.utils.exceptions import (
     VerifyException,
 )
 
-FORMATS = (".tflite", ".onnx", ".mlir")
+FORMATS = (".tflite", ".onnx", ".mlir", ".pt2")
 
 
 def load_model(path: Path) -> ModuleOp:
@@ -51,6 +51,10 @@ def import_bytes(data: bytes, suffix: str, name: str) -> ModuleOp:
         from tinyml.frontend.onnx import import_onnx
 
         return import_onnx(data, "network")
+    if suffix == ".pt2":
+        from tinyml.frontend.torch import import_pt2
+
+        return import_pt2(data, "network")
     return parse_mlir(data, name)
 
 

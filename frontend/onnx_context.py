@@ -23,6 +23,7 @@ from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.layer import shape as buffer_shape
 from tinyml.dialects.tinyml import (
     MaxPool2DOp,
+    QuantizeOp,
     RequantizeOp,
     ReshapeOp,
     TransposeOp,
@@ -216,18 +217,23 @@ class Context:
     # Grids
 
     def rescaled(self, view: View, target: Target) -> View:
-        """The same reals on another grid, within a range."""
-        assert view.quant is not None
-        if view.quant != target.quant:
-            ratio = view.quant.scale / target.quant.scale
+        """The same reals, on another grid or on none, on this grid and in its range."""
+        quant = target.quant
+        if view.quant is None:
+            y = self.buffer(view.sizes)
+            op = QuantizeOp(
+                view.buffer, y, quant.scale, quant.zero_point, Rounding.EVEN
+            )
+            view = view.like(self.add(op, target.label), quant)
+        elif view.quant != quant:
             op = RequantizeOp(
                 view.buffer,
                 self.buffer(view.sizes),
-                quantize_multiplier(ratio),
-                (view.quant.zero_point, target.quant.zero_point),
+                quantize_multiplier(view.quant.scale / quant.scale),
+                (view.quant.zero_point, quant.zero_point),
                 Rounding.EVEN,
             )
-            view = view.like(self.add(op, target.label), target.quant)
+            view = view.like(self.add(op, target.label), quant)
         return self.clamped(view, target)
 
     def clamped(self, view: View, target: Target) -> View:

@@ -160,7 +160,9 @@ def limited(context: Context, node: Node, low: float, high: float) -> Pending:
     value = context.value(node.input(0))
     if isinstance(value, Pending):
         return value.clipped(low, high)
-    view, _ = context.quantized(node.input(0))
+    view = context.view(node.input(0))
+    if view.element != "float32":
+        raise node.refuse(f'input "{node.input(0)}" is {view.element}, not real')
     pending = Pending(node, view.shape, lambda target: context.rescaled(view, target))
     return pending.clipped(low, high)
 

@@ -24,14 +24,15 @@ from xdsl.utils.exceptions import DiagnosticException, VerifyException
 from tinyml.dialects.attributes import Rounding, TensorAttr
 from tinyml.dialects.constants import ELEMENT_TYPES, UI8
 from tinyml.dialects.layer_format import ONE
-from tinyml.dialects.tinyml import DequantizeOp, QuantizeOp, RequantizeOp
+from tinyml.dialects.tinyml import DequantizeOp, RequantizeOp
 from tinyml.frontend import onnx_elementwise as elementwise
 from tinyml.frontend import onnx_moves as moves
 from tinyml.frontend import onnx_pools as pools
 from tinyml.frontend import onnx_weighted as weighted
+from tinyml.frontend.onnx_concat import import_concat
 from tinyml.frontend.onnx_context import Context, Pending, Target, Value
 from tinyml.frontend.onnx_qlinear import FORMS, expand
-from tinyml.frontend.onnx_values import Constant, Quant, View
+from tinyml.frontend.onnx_values import FULL, Constant, Quant, View
 from tinyml.frontend.qdq_graph import Graph, Node, TensorInfo
 
 LIFT = {"int8": 0, "uint8": 128}
@@ -77,14 +78,9 @@ def import_quantize(context: Context, node: Node) -> Value:
         view = value.emit(Target(quant, clamp, label))
     elif value.element != "float32":
         raise node.refuse(f'input "{label}" is {value.element}, expected float32')
-    elif value.quant is None:
-        y = context.buffer(value.sizes)
-        layer = QuantizeOp(
-            value.buffer, y, quant.scale, quant.zero_point, Rounding.EVEN
-        )
-        view = value.like(context.add(layer, node.output), quant)
     else:
-        view = context.rescaled(value, Target(quant, (-128, 127), label))
+        label = label if value.quant else node.output
+        view = context.rescaled(value, Target(quant, FULL, label))
     return View(view.buffer, view.order, view.shape, element, quant)
 
 
@@ -187,6 +183,7 @@ HANDLERS: dict[str, Callable[[Context, Node], Value]] = {
     "Add": elementwise.import_add,
     "AveragePool": pools.import_average_pool,
     "Clip": elementwise.import_clip,
+    "Concat": import_concat,
     "Constant": moves.import_constant,
     "Conv": weighted.import_conv,
     "DequantizeLinear": import_dequantize,

@@ -1,0 +1,49 @@
+"""
+ONNX's Concat: tensors behind one another, all brought to the grid of the result.
+"""
+
+from __future__ import annotations
+
+from tinyml.dialects.tinyml import ConcatOp
+from tinyml.frontend.onnx_context import Context, Pending, Target
+from tinyml.frontend.onnx_values import FULL, View, default_order, permuted
+from tinyml.frontend.qdq_graph import Node
+
+
+def import_concat(context: Context, node: Node) -> Pending:
+    node.expect_attributes("axis")
+    views = [context.quantized(name)[0] for name in node.inputs]
+    first = views[0].shape
+    rank, given = len(first), node.integer("axis", 0)
+    axis = given + rank if given < 0 else given
+    if not 0 <= axis < rank:
+        raise node.refuse(f"axis {given} of a tensor of {rank} dimensions")
+    for view in views:
+        if len(view.shape) != rank or any(
+            a != b for i, (a, b) in enumerate(zip(view.shape, first)) if i != axis
+        ):
+            raise node.refuse(
+                f"shapes {list(first)} and {list(view.shape)} differ not only along "
+                f"axis {axis}"
+            )
+    total = sum(view.shape[axis] for view in views)
+    shape = (*first[:axis], total, *first[axis + 1 :])
+    order = default_order(rank)
+
+    def emit(target: Target) -> View:
+        parts = [
+            context.arranged(
+                context.rescaled(
+                    view, Target(target.quant, FULL, f"{name} (rescaled)")
+                ),
+                order,
+                name,
+            )
+            for view, name in zip(views, node.inputs, strict=True)
+        ]
+        y = context.buffer(permuted(shape, order))
+        layer = ConcatOp(parts, y, order.index(axis))
+        buffer = context.add(layer, target.label)
+        return context.clamped(View.of(buffer, order, "float32", target.quant), target)
+
+    return Pending(node, shape, emit)

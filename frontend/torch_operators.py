@@ -1,0 +1,286 @@
+"""
+Spells the calls of an exported PyTorch program as nodes of a quantized graph.
+
+A table says for each operator of ATen, and of PT2E's `quantized_decomposed`, which
+operator of ONNX means the same; nodes keep the position, name and target of their call.
+Tensors are NCHW on both sides. Source: PyTorch's `native_functions.yaml`.
+"""
+
+from __future__ import annotations
+
+from math import inf
+
+import numpy as np
+
+from tinyml.frontend.qdq_graph import AttributeValue, Graph
+from tinyml.frontend.torch_program import Call, Program
+from tinyml.frontend.torch_quantization import spell_dequantize, spell_quantize
+from tinyml.frontend.torch_spelling import Speller, Spelling, plain
+
+OPSET = 13
+"""The version of ONNX's operators that nodes have the meaning of."""
+
+
+# Multiply-accumulates
+
+
+def spell_convolution(spelling: Spelling, call: Call) -> None:
+    if call.arguments.get("transposed"):
+        raise call.refuse("transposed convolution is not supported")
+    weights = call.tensor("weight")
+    rank = len(spelling.shapes.get(weights, (0, 0, 0, 0))) - 2
+    attributes: dict[str, AttributeValue] = {
+        "group": call.integer("groups"),
+        "strides": call.integers("stride", rank),
+        "dilations": call.integers("dilation", rank),
+    }
+    if isinstance(padding := call.arguments["padding"], str):
+        auto = {"same": "SAME_UPPER", "valid": "VALID"}
+        attributes["auto_pad"] = auto.get(padding, padding)
+    else:
+        attributes["pads"] = call.integers("padding", rank) * 2
+    inputs = call.tensor("input"), weights, call.optional_tensor("bias")
+    spelling.add(call, "Conv", *inputs, **attributes)
+
+
+def spell_linear(spelling: Spelling, call: Call) -> None:
+    inputs = call.tensor("input"), call.tensor("weight"), call.optional_tensor("bias")
+    spelling.add(call, "Gemm", *inputs, transB=1)
+
+
+def spell_addmm(spelling: Spelling, call: Call) -> None:
+    call.expect(alpha=1, beta=1)
+    names = call.tensor("mat1"), call.tensor("mat2"), call.tensor("self")
+    spelling.add(call, "Gemm", *names)
+
+
+# Elementwise
+
+
+def spell_add(spelling: Spelling, call: Call) -> None:
+    call.expect(alpha=1)
+    spelling.add(call, "Add", call.tensor("self"), call.tensor("other"))
+
+
+def spell_clip(spelling: Spelling, call: Call, low: float, high: float) -> None:
+    bounds = [
+        spelling.constant(call, what, np.array(bound, np.float32))
+        for what, bound in (("low", low), ("high", high))
+    ]
+    spelling.add(call, "Clip", call.tensor("self"), *bounds)
+
+
+def spell_relu6(spelling: Spelling, call: Call) -> None:
+    spell_clip(spelling, call, 0.0, 6.0)
+
+
+def spell_hardtanh(spelling: Spelling, call: Call) -> None:
+    spell_clip(spelling, call, call.number("min_val"), call.number("max_val"))
+
+
+def spell_clamp(spelling: Spelling, call: Call) -> None:
+    low, high = (
+        default if call.arguments[name] is None else call.number(name)
+        for name, default in (("min", -inf), ("max", inf))
+    )
+    spell_clip(spelling, call, low, high)
+
+
+def spell_softmax(spelling: Spelling, call: Call) -> None:
+    if call.arguments.get("dtype") not in (None, "torch.float32"):
+        raise call.refuse(f"dtype {call.arguments['dtype']} is not supported")
+    if call.arguments.get("half_to_float"):
+        raise call.refuse("half_to_float is not supported")
+    spelling.add(call, "Softmax", call.tensor("self"), axis=call.integer("dim"))
+
+
+# Pools and means
+
+
+def pool_attributes(call: Call, rank: int) -> dict[str, AttributeValue]:
+    kernel = call.integers("kernel_size", rank)
+    return {
+        "kernel_shape": kernel,
+        "strides": call.integers("stride", rank) or kernel,
+        "pads": call.integers("padding", rank) * 2,
+        "ceil_mode": call.integer("ceil_mode"),
+    }
+
+
+def spell_max_pool(spelling: Spelling, call: Call) -> None:
+    rank = len(call.shape) - 2
+    attributes = pool_attributes(call, rank)
+    dilations = call.integers("dilation", rank)
+    spelling.add(
+        call, "MaxPool", call.tensor("self"), **attributes, dilations=dilations
+    )
+
+
+def spell_average_pool(spelling: Spelling, call: Call) -> None:
+    if call.arguments.get("divisor_override") is not None:
+        raise call.refuse("divisor_override is not supported")
+    attributes = pool_attributes(call, len(call.shape) - 2)
+    attributes["count_include_pad"] = call.integer("count_include_pad")
+    spelling.add(call, "AveragePool", call.tensor("self"), **attributes)
+
+
+def spell_adaptive_pool(spelling: Spelling, call: Call) -> None:
+    """Windows of one size, where the output's sizes divide the input's."""
+    name = call.tensor("self")
+    outputs = call.integers("output_size")
+    sizes = spelling.shapes.get(name, ())[-len(outputs) :]
+    if len(sizes) != len(outputs) or any(
+        n < 1 or size % n for size, n in zip(sizes, outputs)
+    ):
+        raise call.refuse(
+            f"output_size {list(outputs)} does not divide the sizes {list(sizes)}"
+        )
+    kernel = tuple(size // n for size, n in zip(sizes, outputs))
+    spelling.add(call, "AveragePool", name, kernel_shape=kernel, strides=kernel)
+
+
+def spell_mean(spelling: Spelling, call: Call) -> None:
+    call.expect(dtype=None)
+    axes = () if call.arguments["dim"] is None else call.integers("dim")
+    keep = call.integer("keepdim")
+    spelling.add(call, "ReduceMean", call.tensor("self"), axes=axes, keepdims=keep)
+
+
+# Movements
+
+
+def spell_identity(spelling: Spelling, call: Call) -> None:
+    spelling.add(call, "Identity", call.tensor(next(iter(call.arguments))))
+
+
+def spell_dropout(spelling: Spelling, call: Call) -> None:
+    if call.arguments["train"]:
+        raise call.refuse("the dropout is that of training; export in eval mode")
+    spell_identity(spelling, call)
+
+
+def spell_getitem(spelling: Spelling, call: Call) -> None:
+    if call.arguments.get("1") != 0:
+        raise call.refuse("only the first result of an operator is supported")
+    spell_identity(spelling, call)
+
+
+def spell_reshape(spelling: Spelling, call: Call) -> None:
+    """All that only name other sizes: the program says which sizes come out."""
+    shape = spelling.constant(call, "shape", np.array(call.shape, np.int64))
+    spelling.add(call, "Reshape", call.tensor("self"), shape, allowzero=1)
+
+
+def spell_permute(spelling: Spelling, call: Call) -> None:
+    order = tuple(d % len(call.shape) for d in call.integers("dims"))
+    spelling.add(call, "Transpose", call.tensor("self"), perm=order)
+
+
+def spell_transpose(spelling: Spelling, call: Call) -> None:
+    order = list(range(len(call.shape)))
+    a, b = call.integer("dim0"), call.integer("dim1")
+    order[a], order[b] = order[b], order[a]
+    spelling.add(call, "Transpose", call.tensor("self"), perm=tuple(order))
+
+
+def spell_t(spelling: Spelling, call: Call) -> None:
+    spelling.add(call, "Transpose", call.tensor("self"))
+
+
+def spell_cat(spelling: Spelling, call: Call) -> None:
+    spelling.add(call, "Concat", *call.tensors("tensors"), axis=call.integer("dim"))
+
+
+def spell_pad(spelling: Spelling, call: Call) -> None:
+    """`pad` lists (before, after) per dimension from the last to the first."""
+    if call.arguments.get("mode", "constant") != "constant":
+        raise call.refuse(f"mode {call.arguments['mode']} is not supported")
+    pads, rank = call.integers("pad"), len(call.shape)
+    low, high = [0] * rank, [0] * rank
+    for i, (before, after) in enumerate(zip(pads[::2], pads[1::2])):
+        low[rank - 1 - i], high[rank - 1 - i] = before, after
+    real = 0.0 if call.arguments["value"] is None else call.number("value")
+    names = (
+        spelling.constant(call, "pads", np.array(low + high, np.int64)),
+        spelling.constant(call, "value", np.array(real, np.float32)),
+    )
+    spelling.add(call, "Pad", call.tensor("self"), *names)
+
+
+OPERATORS: dict[str, Speller] = {
+    "aten._adaptive_avg_pool2d.default": spell_adaptive_pool,
+    "aten._softmax.default": spell_softmax,
+    "aten._unsafe_view.default": spell_reshape,
+    "aten.adaptive_avg_pool1d.default": spell_adaptive_pool,
+    "aten.adaptive_avg_pool2d.default": spell_adaptive_pool,
+    "aten.add.Tensor": spell_add,
+    "aten.addmm.default": spell_addmm,
+    "aten.alias.default": spell_identity,
+    "aten.avg_pool1d.default": spell_average_pool,
+    "aten.avg_pool2d.default": spell_average_pool,
+    "aten.cat.default": spell_cat,
+    "aten.clamp.default": spell_clamp,
+    "aten.clone.default": spell_identity,
+    "aten.constant_pad_nd.default": spell_pad,
+    "aten.contiguous.default": spell_identity,
+    "aten.conv1d.default": spell_convolution,
+    "aten.conv1d.padding": spell_convolution,
+    "aten.conv2d.default": spell_convolution,
+    "aten.conv2d.padding": spell_convolution,
+    "aten.convolution.default": spell_convolution,
+    "aten.detach.default": spell_identity,
+    "aten.dropout.default": spell_dropout,
+    "aten.flatten.using_ints": spell_reshape,
+    "aten.hardtanh.default": spell_hardtanh,
+    "aten.linear.default": spell_linear,
+    "aten.matmul.default": plain("MatMul", "self", "other"),
+    "aten.max_pool1d.default": spell_max_pool,
+    "aten.max_pool2d.default": spell_max_pool,
+    "aten.max_pool2d_with_indices.default": spell_max_pool,
+    "aten.mean.dim": spell_mean,
+    "aten.mm.default": plain("MatMul", "self", "mat2"),
+    "aten.mul.Tensor": plain("Mul", "self", "other"),
+    "aten.pad.default": spell_pad,
+    "aten.permute.default": spell_permute,
+    "aten.relu.default": plain("Relu", "self"),
+    "aten.relu6.default": spell_relu6,
+    "aten.reshape.default": spell_reshape,
+    "aten.softmax.int": spell_softmax,
+    "aten.squeeze.default": spell_reshape,
+    "aten.squeeze.dim": spell_reshape,
+    "aten.squeeze.dims": spell_reshape,
+    "aten.t.default": spell_t,
+    "aten.transpose.int": spell_transpose,
+    "aten.unsqueeze.default": spell_reshape,
+    "aten.view.default": spell_reshape,
+    "getitem": spell_getitem,
+    "quantized_decomposed.dequantize_per_channel.default": spell_dequantize,
+    "quantized_decomposed.dequantize_per_tensor.default": spell_dequantize,
+    "quantized_decomposed.dequantize_per_tensor.tensor": spell_dequantize,
+    "quantized_decomposed.quantize_per_channel.default": spell_quantize,
+    "quantized_decomposed.quantize_per_tensor.default": spell_quantize,
+    "quantized_decomposed.quantize_per_tensor.tensor": spell_quantize,
+}
+"""Every target that is supported. In-place ones are gone from a functional program."""
+
+
+def supported() -> str:
+    """The supported operators without their overloads, in one line."""
+    names = {target.removeprefix("aten.").split(".")[0] for target in OPERATORS}
+    return ", ".join(sorted(names - {"getitem", "quantized_decomposed"}))
+
+
+def spell(program: Program, name: str) -> Graph:
+    """The program as a quantized graph."""
+    spelling = Spelling(program)
+    for call in program.calls:
+        speller = OPERATORS.get(call.target)
+        if speller is None and "batch_norm" in call.target:
+            raise call.refuse("batch normalization is not folded into a convolution")
+        if speller is None:
+            raise call.refuse(
+                f"the operator is not supported; supported are {supported()}"
+            )
+        speller(spelling, call)
+    nodes, constants = tuple(spelling.nodes), spelling.constants
+    return Graph(name, OPSET, program.inputs, program.outputs, nodes, constants)
