@@ -3,7 +3,7 @@ Imports PyTorch programs (`torch.export.ExportedProgram`, `.pt2` files) that PT2
 quantized, and quantizes programs of floats.
 
 A quantized program computes on reals between `dequantize_per_tensor` and
-`quantize_per_tensor`. It is spelled as a graph of ONNX's operators (`torch_operators`)
+`quantize_per_tensor`. It is spelled as a graph of ONNX's operators (`torch_table`)
 and translated as one (`qdq`): NCHW becomes NHWC at the boundary, each operator becomes
 one integer layer that rounds once, ties to even. Batch normalization is folded when a
 program is quantized.
@@ -28,8 +28,8 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.frontend.qdq import translate
 from tinyml.frontend.torch_fold import fold_batch_norms
-from tinyml.frontend.torch_operators import spell
 from tinyml.frontend.torch_program import read_program
+from tinyml.frontend.torch_table import spell
 
 OPERATORS_OF_PT2E = "torch.ao.quantization.fx._decomposed"
 """The module that makes torch know the operators of quantized programs."""

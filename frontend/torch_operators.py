@@ -1,9 +1,9 @@
 """
 Spells the calls of an exported PyTorch program as nodes of a quantized graph.
 
-A table says for each operator of ATen, and of PT2E's `quantized_decomposed`, which
-operator of ONNX means the same; nodes keep the position, name and target of their call.
-Tensors are NCHW on both sides. Source: PyTorch's `native_functions.yaml`.
+For each operator of ATen there is one of ONNX that means the same; nodes keep the
+position, name and target of their call. `torch_table` says which is which. Tensors are
+NCHW on both sides. Source: PyTorch's `native_functions.yaml`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,9 @@ from math import inf
 
 import numpy as np
 
-from tinyml.frontend.qdq_graph import AttributeValue, Graph
-from tinyml.frontend.torch_program import Call, Program
-from tinyml.frontend.torch_quantization import spell_dequantize, spell_quantize
-from tinyml.frontend.torch_spelling import Speller, Spelling, plain
-
-OPSET = 13
-"""The version of ONNX's operators that nodes have the meaning of."""
-
+from tinyml.frontend.qdq_graph import AttributeValue
+from tinyml.frontend.torch_program import Call
+from tinyml.frontend.torch_spelling import Spelling
 
 # Multiply-accumulates
 
@@ -205,82 +200,3 @@ def spell_pad(spelling: Spelling, call: Call) -> None:
         spelling.constant(call, "value", np.array(real, np.float32)),
     )
     spelling.add(call, "Pad", call.tensor("self"), *names)
-
-
-OPERATORS: dict[str, Speller] = {
-    "aten._adaptive_avg_pool2d.default": spell_adaptive_pool,
-    "aten._softmax.default": spell_softmax,
-    "aten._unsafe_view.default": spell_reshape,
-    "aten.adaptive_avg_pool1d.default": spell_adaptive_pool,
-    "aten.adaptive_avg_pool2d.default": spell_adaptive_pool,
-    "aten.add.Tensor": spell_add,
-    "aten.addmm.default": spell_addmm,
-    "aten.alias.default": spell_identity,
-    "aten.avg_pool1d.default": spell_average_pool,
-    "aten.avg_pool2d.default": spell_average_pool,
-    "aten.cat.default": spell_cat,
-    "aten.clamp.default": spell_clamp,
-    "aten.clone.default": spell_identity,
-    "aten.constant_pad_nd.default": spell_pad,
-    "aten.contiguous.default": spell_identity,
-    "aten.conv1d.default": spell_convolution,
-    "aten.conv1d.padding": spell_convolution,
-    "aten.conv2d.default": spell_convolution,
-    "aten.conv2d.padding": spell_convolution,
-    "aten.convolution.default": spell_convolution,
-    "aten.detach.default": spell_identity,
-    "aten.dropout.default": spell_dropout,
-    "aten.flatten.using_ints": spell_reshape,
-    "aten.hardtanh.default": spell_hardtanh,
-    "aten.linear.default": spell_linear,
-    "aten.matmul.default": plain("MatMul", "self", "other"),
-    "aten.max_pool1d.default": spell_max_pool,
-    "aten.max_pool2d.default": spell_max_pool,
-    "aten.max_pool2d_with_indices.default": spell_max_pool,
-    "aten.mean.dim": spell_mean,
-    "aten.mm.default": plain("MatMul", "self", "mat2"),
-    "aten.mul.Tensor": plain("Mul", "self", "other"),
-    "aten.pad.default": spell_pad,
-    "aten.permute.default": spell_permute,
-    "aten.relu.default": plain("Relu", "self"),
-    "aten.relu6.default": spell_relu6,
-    "aten.reshape.default": spell_reshape,
-    "aten.softmax.int": spell_softmax,
-    "aten.squeeze.default": spell_reshape,
-    "aten.squeeze.dim": spell_reshape,
-    "aten.squeeze.dims": spell_reshape,
-    "aten.t.default": spell_t,
-    "aten.transpose.int": spell_transpose,
-    "aten.unsqueeze.default": spell_reshape,
-    "aten.view.default": spell_reshape,
-    "getitem": spell_getitem,
-    "quantized_decomposed.dequantize_per_channel.default": spell_dequantize,
-    "quantized_decomposed.dequantize_per_tensor.default": spell_dequantize,
-    "quantized_decomposed.dequantize_per_tensor.tensor": spell_dequantize,
-    "quantized_decomposed.quantize_per_channel.default": spell_quantize,
-    "quantized_decomposed.quantize_per_tensor.default": spell_quantize,
-    "quantized_decomposed.quantize_per_tensor.tensor": spell_quantize,
-}
-"""Every target that is supported. In-place ones are gone from a functional program."""
-
-
-def supported() -> str:
-    """The supported operators without their overloads, in one line."""
-    names = {target.removeprefix("aten.").split(".")[0] for target in OPERATORS}
-    return ", ".join(sorted(names - {"getitem", "quantized_decomposed"}))
-
-
-def spell(program: Program, name: str) -> Graph:
-    """The program as a quantized graph."""
-    spelling = Spelling(program)
-    for call in program.calls:
-        speller = OPERATORS.get(call.target)
-        if speller is None and "batch_norm" in call.target:
-            raise call.refuse("batch normalization is not folded into a convolution")
-        if speller is None:
-            raise call.refuse(
-                f"the operator is not supported; supported are {supported()}"
-            )
-        speller(spelling, call)
-    nodes, constants = tuple(spelling.nodes), spelling.constants
-    return Graph(name, OPSET, program.inputs, program.outputs, nodes, constants)

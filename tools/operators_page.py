@@ -33,9 +33,21 @@ NCHW becomes NHWC at the boundary; no transposition is left inside the network.
 |---|
 """
 
+TORCH = """
+## PyTorch
+
+`torch.export.ExportedProgram` and `.pt2` files, quantized with PT2E: int8 or uint8
+activations, int8 weights. Programs are those of `torch.export` or in core ATen. Batch
+normalization is folded by `tinyml.frontend.torch.quantize`. In-place forms count as the
+others.
+
+| operator | what works |
+|---|---|
+"""
+
 
 def page() -> str:
-    from tinyml.frontend import qdq
+    from tinyml.frontend import qdq, torch_table
     from tinyml.frontend.onnx_qlinear import FORMS
 
     rows = [
@@ -43,7 +55,12 @@ def page() -> str:
         for name, support in sorted(tflite.HANDLERS.items())
     ]
     names = [f"| {name} |\n" for name in sorted({*qdq.HANDLERS, *FORMS})]
-    return HEAD + "".join(rows) + ONNX + "".join(names)
+    programs = [
+        f"| {target} | {operator.notes} |\n"
+        for target, operator in sorted(torch_table.OPERATORS.items())
+    ]
+    onnx, torch = ONNX + "".join(names), TORCH + "".join(programs)
+    return HEAD + "".join(rows) + onnx + torch
 
 
 if __name__ == "__main__":
