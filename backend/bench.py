@@ -177,13 +177,12 @@ def cells(row: BenchRow) -> list[str]:
     ram, macs = report["ram"], report["macs"]
     cycles = result["cycles_estimated"]
     peer = baselines()["tflm_cmsis_nn"].get(row.target, {}).get(row.name)
-    equal_sets = result["sets"] if result["outputs_equal"] else 0
     exact = result["arena_high_water"] == ram["arena"]
     return [
         row.name,
         row.target,
         row.verdict,
-        f"{equal_sets} of {result['sets']}",
+        f"{result['sets_equal'] or 0} of {result['sets']}",
         "" if layers is None else str(layers["layers_compared"]),
         f"{macs:,}",
         f"{ram['arena']:,}" + ("" if exact else " not exact"),

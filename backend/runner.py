@@ -346,12 +346,12 @@ def run_directory(
         if options.measure or result is None:
             result = run(False, options.measure)
     difference = None
-    outputs_equal, worst = None, 0
+    outputs_equal, sets_equal, worst = None, None, 0.0
     if result.ok and sets.outputs is not None:
         got = unpack_outputs(result.outputs, report, sets.count)
-        difference, worst = compare_outputs(got, sets.outputs, report)
+        difference, sets_equal, worst = compare_outputs(got, sets.outputs, report)
         outputs_equal = difference is None
-    layers_equal, compared = None, 0
+    layers_equal, compared = True, 0
     if layers is not None and recorded is not None:
         compared, at_layer = compare_layers(recorded, layers, report, sets.count)
         layers_equal = at_layer is None and recorded.ok
@@ -366,6 +366,7 @@ def run_directory(
         "toolchain": find_toolchain(options.toolchain, machine).name,
         "memory_map": memory_map(machine, report),
         "sets": sets.count,
+        "sets_equal": sets_equal,
         "outputs_equal": outputs_equal,
         "max_abs_diff": worst,
         "layers_equal": layers_equal,
@@ -474,9 +475,13 @@ def unpack_outputs(
 
 def compare_outputs(
     got: Arrays, expected: Arrays, report: Mapping[str, Any]
-) -> tuple[dict[str, Any] | None, float]:
-    """The first difference, if there is one, and the largest of all."""
+) -> tuple[dict[str, Any] | None, int, float]:
+    """
+    The first difference, if there is one; in how many sets there is none; and the
+    largest of all.
+    """
     first, worst = None, 0.0
+    equal = np.ones(len(expected[0]), bool)
     for number, (mine, truth) in enumerate(zip(got, expected, strict=True)):
         truth = truth.reshape(len(truth), -1)
         # Bits are compared, so that even -0.0 and NaN have to be the same.
@@ -484,6 +489,7 @@ def compare_outputs(
         differs = differs.reshape(*mine.shape, -1).any(axis=-1)
         if not differs.any():
             continue
+        equal &= ~differs.any(axis=1)
         with np.errstate(invalid="ignore"):
             gaps = np.abs(mine.astype(np.float64) - truth.astype(np.float64))
         worst = max(worst, float(gaps[np.isfinite(gaps)].max(initial=0.0)))
@@ -496,7 +502,7 @@ def compare_outputs(
                 "got": json_number(mine[at, element].item()),
                 "expected": json_number(truth[at, element].item()),
             }
-    return first, worst
+    return first, int(equal.sum()), worst
 
 
 def json_number(number: float) -> float | str:

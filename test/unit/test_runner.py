@@ -86,9 +86,10 @@ RESULT: dict[str, Callable[[Any], bool]] = {
     "toolchain": lambda v: isinstance(v, str),
     "memory_map": lambda v: set(v) == {"flash", "ram", "enlarged"},
     "sets": is_count,
+    "sets_equal": is_count,
     "outputs_equal": lambda v: isinstance(v, bool),
     "max_abs_diff": lambda v: isinstance(v, int | float),
-    "layers_equal": lambda v: v is None or isinstance(v, bool),
+    "layers_equal": lambda v: isinstance(v, bool),
     "layers_compared": is_count,
     "first_difference": lambda v: v is None or isinstance(v, dict),
     "instructions": is_count,
@@ -149,7 +150,7 @@ def test_without_files_the_interpreter_tells(cli: Cli, compiled: Path):
     first = run_json(cli, compiled / "net")
     is_result(first)
     assert (first["sets"], first["outputs_equal"]) == (1, True)
-    assert (first["layers_equal"], first["layers_compared"]) == (None, 0)
+    assert (first["layers_equal"], first["layers_compared"]) == (True, 0)
     assert run_json(cli, compiled / "net") == first
 
 
@@ -193,6 +194,7 @@ def test_one_output_is_off_by_one(cli: Cli, compiled: Path, at: int, element: in
     result = run_json(cli, compiled / "net", *options, status=1)
     is_result(result)
     assert result["outputs_equal"] is False
+    assert result["sets_equal"] == SETS - len({at, SETS - 1})
     assert result["max_abs_diff"] == worst
     right = int(expected_outputs(compiled)[at, 0, element])
     assert result["first_difference"] == {
