@@ -31,6 +31,7 @@ from tinyml.frontend import onnx_pools as pools
 from tinyml.frontend import onnx_weighted as weighted
 from tinyml.frontend.onnx_concat import import_concat
 from tinyml.frontend.onnx_context import Context, Pending, Target, Value
+from tinyml.frontend.onnx_functions import FUNCTIONS
 from tinyml.frontend.onnx_qlinear import FORMS, expand
 from tinyml.frontend.onnx_values import FULL, Constant, Quant, View
 from tinyml.frontend.qdq_graph import Graph, Node, TensorInfo
@@ -204,6 +205,7 @@ HANDLERS: dict[str, Callable[[Context, Node], Value]] = {
     "Squeeze": moves.import_squeeze,
     "Transpose": moves.import_transpose,
     "Unsqueeze": moves.import_unsqueeze,
+    **FUNCTIONS,
 }
 """Every operator that is supported."""
 

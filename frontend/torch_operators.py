@@ -81,6 +81,20 @@ def spell_clamp(spelling: Spelling, call: Call) -> None:
     spell_clip(spelling, call, low, high)
 
 
+def spell_hard_sigmoid(spelling: Spelling, call: Call) -> None:
+    spelling.add(call, "HardSigmoid", call.tensor("self"), alpha=1 / 6, beta=0.5)
+
+
+def spell_leaky_relu(spelling: Spelling, call: Call) -> None:
+    slope = call.number("negative_slope")
+    spelling.add(call, "LeakyRelu", call.tensor("self"), alpha=slope)
+
+
+def spell_elu(spelling: Spelling, call: Call) -> None:
+    call.expect(scale=1, input_scale=1)
+    spelling.add(call, "Elu", call.tensor("self"), alpha=call.number("alpha"))
+
+
 def spell_softmax(spelling: Spelling, call: Call) -> None:
     if call.arguments.get("dtype") not in (None, "torch.float32"):
         raise call.refuse(f"dtype {call.arguments['dtype']} is not supported")

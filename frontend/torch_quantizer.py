@@ -20,6 +20,7 @@ COMPUTED = {"add", "mul", "avg_pool1d", "avg_pool2d", "mean"} | {
     "adaptive_avg_pool2d",
 }
 ACTIVATIONS = {"relu", "relu6", "hardtanh", "clamp"}
+FUNCTIONS = {"elu", "hardsigmoid", "hardswish", "leaky_relu", "sigmoid", "silu", "tanh"}
 KEEPING = {"max_pool1d", "max_pool2d", "flatten", "view", "reshape", "squeeze"} | {
     "unsqueeze",
     "permute",
@@ -134,6 +135,7 @@ def int8_quantizer() -> Any:
         **dict.fromkeys(WEIGHTED, weighted),
         **dict.fromkeys(COMPUTED, elementwise),
         **dict.fromkeys(ACTIVATIONS, alone),
+        **dict.fromkeys(FUNCTIONS, elementwise),
         **dict.fromkeys(KEEPING, keeping),
     }
 

@@ -79,8 +79,8 @@ def wide(model: Model) -> str:
 
 REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
     "unknown operator": (
-        unary("Sigmoid"),
-        'node 1 Sigmoid "sigmoid_1": the operator is not supported; supported are Add,',
+        unary("Erf"),
+        'node 1 Erf "erf_1": the operator is not supported; supported are Add,',
     ),
     "grouped convolution": (
         conv(byte(4, 2, 3, 3), group=2),

@@ -133,6 +133,14 @@ NETWORKS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
         lambda: nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 3)),
         (1, 3, 5, 6),
     ),
+    "functions": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(3, 4, 1), nn.Hardswish(), nn.Conv2d(4, 4, 1), nn.SiLU()),
+            *(nn.Conv2d(4, 4, 1), nn.LeakyReLU(0.1), nn.Conv2d(4, 4, 1), nn.ELU()),
+            *(nn.Conv2d(4, 4, 1), nn.Hardsigmoid(), nn.Tanh(), nn.Sigmoid()),
+        ),
+        (1, 3, 5, 6),
+    ),
     "one dimension": (
         lambda: nn.Sequential(
             nn.Conv1d(3, 4, 3, 2, 1), nn.BatchNorm1d(4), nn.ReLU(), nn.MaxPool1d(2)
@@ -180,9 +188,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         "argument 'other' is 1, expected a tensor",
     ),
     "alpha": (
-        lambda: Joined(
-            lambda x, m: torch.add(m[0](x), x, alpha=2), nn.Conv2d(4, 4, 1)
-        ),
+        lambda: Joined(lambda x, m: torch.add(m[0](x), x, alpha=2), nn.Conv2d(4, 4, 1)),
         'aten.add.Tensor "add": alpha 2 is not supported, only 1',
     ),
     "product of activations": (
@@ -251,5 +257,3 @@ def others_quantizer(per_channel: bool, unsigned: bool) -> Any:
             pass
 
     return Other()
-
-

@@ -1,0 +1,90 @@
+"""
+ONNX operators that are a function of one real: Sigmoid, Tanh, HardSwish and the like.
+
+An int8 input has 256 values, so the layer is a table: each entry is computed in double
+precision and rounded once, to nearest, ties to even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from tinyml.dialects.tinyml import LookupOp
+from tinyml.frontend.onnx_context import Context, Pending, Target
+from tinyml.frontend.onnx_values import View
+from tinyml.frontend.qdq_graph import Node
+
+Function = Callable[[np.ndarray], np.ndarray]
+
+BYTES = np.arange(-128, 128)
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def silu(x: np.ndarray) -> np.ndarray:
+    return x * sigmoid(x)
+
+
+def hard_swish(x: np.ndarray) -> np.ndarray:
+    return x * np.clip(x + 3, 0, 6) / 6
+
+
+def lookup(context: Context, node: Node, function: Function) -> Pending:
+    view, source = context.quantized(node.input(0))
+
+    def emit(target: Target) -> View:
+        with np.errstate(over="ignore"):
+            reals = function((BYTES - source.zero_point) * float(source.scale))
+        steps = np.rint(reals / target.quant.scale) + target.quant.zero_point
+        table = np.clip(steps, *target.clamp).astype(np.int8)
+        y = context.buffer(view.sizes)
+        layer = LookupOp(view.buffer, y, context.symbol("table", table))
+        return view.like(context.add(layer, target.label), target.quant)
+
+    return Pending(node, view.shape, emit)
+
+
+def without_attributes(function: Function) -> Callable[[Context, Node], Pending]:
+    """The importer of an operator that is this function."""
+
+    def import_function(context: Context, node: Node) -> Pending:
+        node.expect_attributes()
+        return lookup(context, node, function)
+
+    return import_function
+
+
+def import_hard_sigmoid(context: Context, node: Node) -> Pending:
+    node.expect_attributes("alpha", "beta")
+    alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
+    return lookup(context, node, lambda x: np.clip(alpha * x + beta, 0, 1))
+
+
+def import_leaky_relu(context: Context, node: Node) -> Pending:
+    node.expect_attributes("alpha")
+    alpha = node.number("alpha", 0.01)
+    return lookup(context, node, lambda x: np.where(x < 0, alpha * x, x))
+
+
+def import_elu(context: Context, node: Node) -> Pending:
+    node.expect_attributes("alpha")
+    alpha = node.number("alpha", 1.0)
+    return lookup(
+        context, node, lambda x: np.where(x < 0, alpha * np.expm1(np.minimum(x, 0)), x)
+    )
+
+
+FUNCTIONS: dict[str, Callable[[Context, Node], Pending]] = {
+    "Elu": import_elu,
+    "HardSigmoid": import_hard_sigmoid,
+    "HardSwish": without_attributes(hard_swish),
+    "LeakyRelu": import_leaky_relu,
+    "Sigmoid": without_attributes(sigmoid),
+    "Swish": without_attributes(silu),
+    "Tanh": without_attributes(np.tanh),
+}
+"""Swish is ONNX's from opset 24 on, without its factor."""

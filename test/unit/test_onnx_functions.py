@@ -1,0 +1,45 @@
+"""Functions of one real, as tables: every int8 input against scalar arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from onnx_models import Model, op_names
+
+FUNCTIONS: dict[str, tuple[Callable[[float], float], dict[str, float], int]] = {
+    "Sigmoid": (lambda x: 1 / (1 + math.exp(-x)), {}, 13),
+    "Tanh": (math.tanh, {}, 13),
+    "HardSwish": (lambda x: x * min(max(x / 6 + 0.5, 0), 1), {}, 14),
+    "HardSigmoid": (lambda x: min(max(0.25 * x + 0.5, 0), 1), {"alpha": 0.25}, 13),
+    "LeakyRelu": (lambda x: x if x >= 0 else 0.125 * x, {"alpha": 0.125}, 13),
+    "Elu": (lambda x: x if x >= 0 else 2 * math.expm1(x), {"alpha": 2.0}, 13),
+}
+
+
+@pytest.mark.parametrize("op", FUNCTIONS)
+def test_every_byte(op: str):
+    function, attributes, opset = FUNCTIONS[op]
+    x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
+    scale, target = np.float32(0.06), np.float32(0.031)
+    model = Model(opset)
+    source = model.dequantize(model.input(x.shape), float(scale), 5)
+    y = model.node(op, source, **attributes)
+    model.output(model.quantize(y, float(target), -3))
+    reals = [function(float(scale) * (int(n) - 5)) for n in x.ravel()]
+    steps = np.array([round(real / float(target)) for real in reals]) - 3
+    expected = np.clip(steps, -128, 127).reshape(1, 256)
+    np.testing.assert_array_equal(model.run(x)[0], expected)
+    assert op_names(model.imported()) == ["lookup"]
+
+
+def test_limits_are_part_of_the_table():
+    x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
+    model = Model()
+    tanh = model.node("Tanh", model.dequantize(model.input(x.shape), 0.05))
+    model.output(model.quantize(model.node("Relu", tanh), 1 / 128))
+    assert op_names(model.imported()) == ["lookup"]
+    expected = np.rint(np.maximum(np.tanh(x * np.float64(np.float32(0.05))), 0) * 128)
+    np.testing.assert_array_equal(model.run(x)[0], np.minimum(expected, 127))
