@@ -173,7 +173,7 @@ def test_file_and_c(tmp_path: Path):
 def test_other_quantizers(per_channel: bool, unsigned: bool, fold: bool):
     """
     A bias of floats is rounded to the accumulator's unit, at most half a unit off: one
-    output in some hundreds lands on the other side of a tie.
+    output in some thousand per layer lands on the other side of a tie.
     """
     runs = random_runs((1, 3, 8, 8))
     model = seeded(
