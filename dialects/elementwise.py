@@ -1,5 +1,5 @@
 """
-Elementwise layers of two inputs, and softmax.
+Elementwise layers of two inputs.
 """
 
 from __future__ import annotations
@@ -35,16 +35,12 @@ from tinyml.dialects.layer import (
     LayerOp,
     shape,
     verify_clamp,
-    verify_has_dimensions,
-    verify_same_shape,
     verify_zero_points,
 )
 from tinyml.dialects.layer_format import (
     CLAMP,
-    INS,
     INS_2,
     ONE,
-    POINTWISE,
     ROUNDING,
     ZERO_POINTS,
     integer_array,
@@ -275,56 +271,3 @@ class MulOp(BinaryOp):
                 "rounding": RoundingAttr(rounding),
             },
         )
-
-
-@irdl_op_definition
-class SoftmaxOp(LayerOp):
-    """
-    Softmax along the last dimension; the output's scale is 1/256, its zero point -128.
-
-    `requant` takes a difference of inputs to Q5.26, the argument of the fixed-point
-    exponential of gemmlowp (`rounding double`, TFLite's integer softmax).
-
-    ```mlir
-    tinyml.softmax ins(%x : memref<1x10xi8>) outs(%y : memref<1x10xi8>)
-      requant <1381073408, 24> rounding double
-    ```
-    """
-
-    name = "tinyml.softmax"
-
-    input = operand_def(MemRefType[I8])
-    output = operand_def(MemRefType[I8])
-    requant = prop_def(RequantAttr)
-    rounding = prop_def(RoundingAttr)
-
-    traits = traits_def(LayerMemoryEffect())
-    assembly_format = f"{INS} `requant` $requant{ROUNDING} attr-dict"
-
-    def __init__(
-        self,
-        input: SSAValue,
-        output: SSAValue,
-        requant: RequantAttr,
-        rounding: Rounding,
-    ):
-        super().__init__(
-            operands=[input, output],
-            properties={"requant": requant, "rounding": RoundingAttr(rounding)},
-        )
-
-    def access(self, index: int) -> tuple[AxisAccess, AxisAccess] | None:
-        return POINTWISE if len(shape(self.input)) == 4 else None
-
-    def verify_layer(self) -> None:
-        verify_same_shape(self.input, self.output)
-        verify_has_dimensions(self.input)
-        multiplier, shift = self.requant.multiplier.data, self.requant.shift.data
-        if multiplier < 1 << 30 or shift < 0:
-            raise VerifyException(f"requant <{multiplier}, {shift}> is below one half")
-        if shape(self.input)[-1] >= 1 << 12:
-            raise VerifyException(
-                f"{shape(self.input)[-1]} classes overflow the sum, at most 4095"
-            )
-        if self.rounding.data is not Rounding.DOUBLE:
-            raise VerifyException("softmax is defined with rounding double only")

@@ -39,7 +39,6 @@ from tinyml.dialects.elementwise import (
     MaximumOp,
     MinimumOp,
     MulOp,
-    SoftmaxOp,
     SubOp,
 )
 from tinyml.dialects.layer import (
@@ -56,6 +55,7 @@ from tinyml.dialects.moving import (
 from tinyml.dialects.pooling import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
+from tinyml.dialects.softmax import SoftmaxLookupOp, SoftmaxOp
 from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 
 __all__ = [
@@ -81,6 +81,7 @@ __all__ = [
     "ResizeBilinearOp",
     "ResizeNearestOp",
     "SliceOp",
+    "SoftmaxLookupOp",
     "SoftmaxOp",
     "SubOp",
     "TinyML",
@@ -152,6 +153,7 @@ TinyML = Dialect(
         ResizeBilinearOp,
         MeanOp,
         SoftmaxOp,
+        SoftmaxLookupOp,
         QuantizeOp,
         DequantizeOp,
         RequantizeOp,

@@ -59,6 +59,11 @@ def tanh_table(scale: float, zero_point: int) -> np.ndarray:
     return flat_ends(rdbpot(tanh(argument, 4), 31 - 7), zero_point, radius)
 
 
+def exponential_table(scale: float) -> np.ndarray:
+    """exp(-i * scale) for `i` from 0 to 255, to 26 bits, for a softmax."""
+    return np.rint(np.exp(-scale * np.arange(256)) * (1 << 26)).astype(np.int32)
+
+
 def relu_table(source: Grid, output: Grid) -> np.ndarray:
     """max(0, x), from one grid to another."""
     real = float(np.float32(source[0]) / np.float32(output[0]))

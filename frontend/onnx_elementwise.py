@@ -14,7 +14,8 @@ from xdsl.ir import SSAValue
 
 from tinyml.dialects.attributes import RequantAttr, Rounding
 from tinyml.dialects.layer_format import ONE
-from tinyml.dialects.tinyml import AddOp, MulOp, SoftmaxOp
+from tinyml.dialects.tinyml import AddOp, MulOp, SoftmaxLookupOp
+from tinyml.frontend.activation_tables import exponential_table
 from tinyml.frontend.onnx_context import Context, Pending, Target
 from tinyml.frontend.onnx_values import (
     Constant,
@@ -23,10 +24,10 @@ from tinyml.frontend.onnx_values import (
     default_order,
 )
 from tinyml.frontend.qdq_graph import Node
-from tinyml.frontend.quantization import quantize_multiplier, softmax_multiplier
+from tinyml.frontend.quantization import quantize_multiplier
 
-SOFTMAX_GRID = Quant(1 / 256, -128)
-"""The grid of `tinyml.softmax`."""
+SHARES = Quant(1 / 256, -128)
+"""The grid of a softmax whose own is too coarse for `tinyml.softmax_lookup`."""
 
 
 def import_add(context: Context, node: Node) -> Pending:
@@ -168,10 +169,7 @@ def limited(context: Context, node: Node, low: float, high: float) -> Pending:
 
 
 def import_softmax(context: Context, node: Node) -> Pending:
-    """
-    The fixed-point softmax of `tinyml.softmax`, brought to the output's grid; unlike
-    all others this layer is not exact, but one or two steps off a softmax of reals.
-    """
+    """Exponentials to 26 bits, as near as single precision has them; one rounding."""
     node.expect_attributes("axis", "opset")
     view, source = context.quantized(node.input(0))
     rank = len(view.shape)
@@ -184,9 +182,11 @@ def import_softmax(context: Context, node: Node) -> Pending:
     def emit(target: Target) -> View:
         x = context.arranged(view, order, node.input(0))
         y = context.buffer(tuple(view.shape[d] for d in order))
-        factor = softmax_multiplier(1.0, source.scale)
-        buffer = context.add(SoftmaxOp(x, y, factor, Rounding.DOUBLE), target.label)
-        result = View.of(buffer, order, "float32", SOFTMAX_GRID)
+        table = context.symbol("exponentials", exponential_table(source.scale))
+        grid = target.quant if target.quant.scale <= 1 / 128 else SHARES
+        factor = quantize_multiplier(1 / grid.scale)
+        layer = SoftmaxLookupOp(x, y, table, factor, grid.zero_point)
+        result = View.of(context.add(layer, target.label), order, "float32", grid)
         return context.rescaled(result, target)
 
     return Pending(node, view.shape, emit)

@@ -28,7 +28,7 @@ class Operator:
 ADAPTIVE_POOL = Operator(
     operators.spell_adaptive_pool, "sizes that divide those of the input"
 )
-SOFTMAX = Operator(operators.spell_softmax, "fixed point, a step off at most")
+SOFTMAX = Operator(operators.spell_softmax)
 RESHAPE = Operator(operators.spell_reshape)
 IDENTITY = Operator(operators.spell_identity)
 AVERAGE_POOL = Operator(

@@ -139,6 +139,12 @@ def softmax_exp_table(multiplier: int, shift: int) -> np.ndarray:
     )
 
 
+def divide_to_even(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The quotients of numbers that are not negative to nearest, ties to even."""
+    quotient, rest = np.divmod(2 * a + b, 2 * b)
+    return quotient - ((rest == 0) & (quotient % 2 == 1))
+
+
 def _half_denominator_reciprocal(a: np.ndarray) -> np.ndarray:
     """2 / (1 + a) for a in [0, 1) in Q0.31, as Q2.29: three Newton steps."""
     half_denominator = (a + INT32_MAX + 1) >> 1

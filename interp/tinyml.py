@@ -34,6 +34,7 @@ from tinyml.dialects.weighted import WeightedOp
 from tinyml.dialects.window import WindowOp
 from tinyml.interp.fixed_point import (
     divide_half_away,
+    divide_to_even,
     rdbpot,
     reciprocal_of_sum,
     requantize,
@@ -303,6 +304,22 @@ class TinyMLFunctions(InterpreterFunctions):
         total = rdbpot(exps, 12).sum(axis=-1, keepdims=True)
         scale, bits = reciprocal_of_sum(total)
         saturate(y, rdbpot(srdhm(scale, exps), bits + 23) - 128, -128, 127)
+        return ()
+
+    @impl(tinyml.SoftmaxLookupOp)
+    def run_softmax_lookup(
+        self,
+        interpreter: Interpreter,
+        op: tinyml.SoftmaxLookupOp,
+        args: tuple[Any, ...],
+    ) -> PythonValues:
+        x, y = args
+        below = x.max(axis=-1, keepdims=True).astype(np.int64) - x
+        exps = constant_array(op, op.exponentials)[below].astype(np.int64)
+        factor, shift = op.requant.multiplier.data, op.requant.shift.data
+        total = exps.sum(axis=-1, keepdims=True) << (31 - shift)
+        share = divide_to_even(exps * factor, total)
+        saturate(y, share + integers(op.zero_points)[0], -128, 127)
         return ()
 
     @impl(tinyml.QuantizeOp)

@@ -1,6 +1,8 @@
 """
-TFLite's integer softmax as loops: gemmlowp's exponential, read from a table of the 256
-possible differences, and its reciprocal by three Newton steps.
+Softmax as loops, with exponentials from a table of the 256 possible differences.
+
+TFLite's integer softmax has gemmlowp's exponential and multiplies with the sum's
+reciprocal, found by three Newton steps. The other one divides digit by digit.
 """
 
 from __future__ import annotations
@@ -11,8 +13,8 @@ import numpy as np
 from xdsl.dialects.builtin import i32, i64
 from xdsl.ir import SSAValue
 
-from tinyml.dialects.layer import shape
-from tinyml.dialects.tinyml import SoftmaxOp
+from tinyml.dialects.layer import buffer_type, integers
+from tinyml.dialects.softmax import SoftmaxLookupOp, SoftmaxOp
 from tinyml.interp.fixed_point import softmax_exp_table
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
@@ -21,21 +23,40 @@ from tinyml.passes.loops.requantize import rdbpot, srdhm
 ACCUMULATOR_INTEGER_BITS = 12
 
 
+class Rows:
+    """Input and output of a softmax as rows, and the exponentials of one of them."""
+
+    def __init__(self, k: Kernel, input: SSAValue, output: SSAValue, table: SSAValue):
+        size = buffer_type(input).get_shape()
+        self.k, self.table = k, table
+        self.depth, self.count = size[-1], prod(size[:-1])
+        self.x = k.reshape(input, [self.count, self.depth])
+        self.y = k.reshape(output, [self.count, self.depth])
+
+    def top(self, r: SSAValue) -> SSAValue:
+        """The largest number of a row."""
+        k = self.k
+
+        def largest(c: SSAValue, carried: Carried) -> Carried:
+            return (k.max(carried[0], k.load_i32(self.x, r, c)),)
+
+        return k.loop(0, self.depth, largest, (k.i32(-128),), "c", ["top"])[0]
+
+    def exponential(self, top: SSAValue, r: SSAValue, c: SSAValue) -> SSAValue:
+        k = self.k
+        below = k.to_index(k.sub(top, k.load_i32(self.x, r, c), "below"))
+        return k.load(self.table, below)
+
+
 def lower_softmax(k: Kernel, op: SoftmaxOp, operands: Operands) -> None:
-    depth = shape(op.input)[-1]
-    rows = prod(shape(op.input)) // depth
-    x = k.reshape(operands["input"], [rows, depth])
-    y = k.reshape(operands["output"], [rows, depth])
+    rows = Rows(k, operands["input"], operands["output"], operands["exp"])
+    depth = rows.depth
 
     def row(r: SSAValue, _: Carried) -> None:
-        def largest(c: SSAValue, carried: Carried) -> Carried:
-            return (k.max(carried[0], k.load_i32(x, r, c)),)
-
-        (top,) = k.loop(0, depth, largest, (k.i32(-128),), "c", ["top"])
+        top = rows.top(r)
 
         def exponential(c: SSAValue) -> SSAValue:
-            below = k.to_index(k.sub(top, k.load_i32(x, r, c), "below"))
-            return k.load(operands["exp"], below)
+            return rows.exponential(top, r, c)
 
         def add(c: SSAValue, carried: Carried) -> Carried:
             bits = k.i32(ACCUMULATOR_INTEGER_BITS)
@@ -50,11 +71,61 @@ def lower_softmax(k: Kernel, op: SoftmaxOp, operands: Operands) -> None:
         def output(c: SSAValue, _: Carried) -> None:
             product = k.shr(srdhm(k, scale, exponential(c)), excess)
             share = rdbpot(k, product, exponent, 23)
-            k.store(k.clamp(k.sub(share, k.i32(128)), -128, 127), y, r, c)
+            k.store(k.clamp(k.sub(share, k.i32(128)), -128, 127), rows.y, r, c)
 
         k.loop(0, depth, output, hint="c")
 
-    k.loop(0, rows, row, hint="r")
+    k.loop(0, rows.count, row, hint="r")
+
+
+def lower_softmax_lookup(k: Kernel, op: SoftmaxLookupOp, operands: Operands) -> None:
+    table = operands["exponentials"]
+    rows = Rows(k, operands["input"], operands["output"], table)
+    factor, shift = op.requant.multiplier.data, op.requant.shift.data
+    (zero,) = integers(op.zero_points)
+
+    def row(r: SSAValue, _: Carried) -> None:
+        top = rows.top(r)
+
+        def add(c: SSAValue, carried: Carried) -> Carried:
+            return (k.add(carried[0], k.extend(rows.exponential(top, r, c), i64)),)
+
+        (total,) = k.loop(0, rows.depth, add, (k.i64(0),), "c", ["total"])
+        divisor = k.shl(total, k.i64(31 - shift))
+
+        def output(c: SSAValue, _: Carried) -> None:
+            exponential = k.extend(rows.exponential(top, r, c), i64)
+            dividend = k.mul(exponential, k.i64(factor))
+            share = divide_to_even(k, dividend, divisor, shift + 1)
+            shifted = k.clamp(k.add(share, k.i64(zero)), -128, 127)
+            k.store(k.truncate(shifted, i32), rows.y, r, c)
+
+        k.loop(0, rows.depth, output, hint="c")
+
+    k.loop(0, rows.count, row, hint="r")
+
+
+def divide_to_even(k: Kernel, a: SSAValue, b: SSAValue, bits: int) -> SSAValue:
+    """
+    The quotient of i64 numbers that are not negative to nearest, ties to even, for a
+    quotient of so many bits; one after the other, since cores of 32 bits have no
+    instruction for it.
+    """
+    zero, one = k.i64(0), k.i64(1)
+    dividend, divisor = k.add(k.shl(a, one), b), k.shl(b, one)
+
+    def digit(place: SSAValue, carried: Carried) -> Carried:
+        rest, quotient = carried
+        bit = k.sub(k.i64(bits - 1), k.extend(k.to_i32(place), i64))
+        fits = k.compare("sge", k.shr(rest, bit), divisor)
+        taken = k.shl(k.select(fits, divisor, zero), bit)
+        double = k.shl(quotient, one)
+        return k.sub(rest, taken), k.add(double, k.extend_unsigned(fits, i64))
+
+    names = ["rest", "quotient"]
+    rest, quotient = k.loop(0, bits, digit, (dividend, zero), "place", names)
+    odd = k.bit_and(quotient, one)
+    return k.sub(quotient, k.select(k.compare("eq", rest, zero), odd, zero))
 
 
 def reciprocal(k: Kernel, total: SSAValue) -> tuple[SSAValue, SSAValue]:
@@ -96,5 +167,8 @@ def softmax_tables(op: SoftmaxOp) -> dict[str, np.ndarray]:
     return {"exp": softmax_exp_table(requant.multiplier.data, requant.shift.data)}
 
 
-LOWERINGS: Lowerings = {SoftmaxOp: lower_softmax}
+LOWERINGS: Lowerings = {
+    SoftmaxLookupOp: lower_softmax_lookup,
+    SoftmaxOp: lower_softmax,
+}
 TABLES: Tables = {SoftmaxOp: softmax_tables}

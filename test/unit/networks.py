@@ -532,6 +532,18 @@ def add_softmax(
     )
 
 
+def add_softmax_lookup(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    exps = [1 << 26, *(r.randint(0, 1 << r.randint(0, 26)) for _ in range(255))]
+    name = b.constant(f"c{len(b.globals)}_exponentials", np.array(exps, np.int32))
+    shift = r.choice([8, 9, r.randint(8, 30)])
+    factor = RequantAttr(r.choice([1 << 30, r.randint(1 << 30, (1 << 31) - 1)]), shift)
+    y = b.buffer(shape(x), i8)
+    zero = random_zero_point(r, i8)
+    return append(b, tinyml.SoftmaxLookupOp(x, y, name, factor, zero))
+
+
 def add_requantize(
     b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
 ) -> SSAValue:
@@ -584,6 +596,7 @@ LAYER_INPUTS: dict[str, tuple[AddLayer, Sequence[int], Sequence[Attribute]]] = {
     "transpose": (add_transpose, [2, 3, 4], [i8, UI8, f32]),
     "mean": (add_mean, [2, 4], [i8]),
     "softmax": (add_softmax, [1, 2, 4], [i8]),
+    "softmax_lookup": (add_softmax_lookup, [1, 2, 4], [i8]),
     "requantize": (add_requantize, [2], [i8, UI8]),
     "quantize": (add_quantize, [2], [f32]),
     "dequantize": (add_dequantize, [2], [i8, UI8]),

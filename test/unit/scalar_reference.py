@@ -437,6 +437,16 @@ def softmax(op: tinyml.SoftmaxOp, x: np.ndarray, y: np.ndarray) -> None:
         y[at] = softmax_row(list(x[at]), *factor(op.requant))
 
 
+def softmax_lookup(op: tinyml.SoftmaxLookupOp, x: np.ndarray, y: np.ndarray) -> None:
+    table = constant(op, "exponentials")
+    multiplier, shift = factor(op.requant)
+    (zero,) = op.zero_points.get_values()
+    for at in positions(x.shape[:-1]):
+        exps = [int(table[max(x[at]) - value]) for value in x[at]]
+        real = Fraction(multiplier) * Fraction(2) ** (shift - 31) / sum(exps)
+        y[at] = [clamp(round(real * e) + zero) for e in exps]
+
+
 def byte_range(type: IntegerType) -> tuple[int, int]:
     unsigned = type.signedness.data is Signedness.UNSIGNED
     return (0, 255) if unsigned else (-128, 127)
@@ -498,6 +508,7 @@ LAYERS: dict[type[LayerOp], Callable[..., None]] = {
     tinyml.PadOp: pad,
     tinyml.QuantizeOp: quantize,
     tinyml.RequantizeOp: requantize_layer,
+    tinyml.SoftmaxLookupOp: softmax_lookup,
     tinyml.SoftmaxOp: softmax,
     tinyml.TransposeOp: transpose,
 }

@@ -158,16 +158,17 @@ def test_relu_of_a_quantized_tensor(scale: float, zero: int, layers: list[str]):
 
 
 @pytest.mark.parametrize("shape, axis", [((3, 10), -1), ((1, 7, 2, 3), 1)])
-def test_softmax_is_at_most_one_step_off(shape: tuple[int, ...], axis: int):
+@pytest.mark.parametrize("scale, zero", [(1 / 255, -128), (0.003, -100), (0.5, 7)])
+def test_softmax(shape: tuple[int, ...], axis: int, scale: float, zero: int):
     x = random_bytes(1, *shape)
     model = Model()
     source = model.dequantize(model.input(shape), 0.04, 10)
     softmax = model.node("Softmax", source, axis=axis)
-    model.output(model.quantize(softmax, 1 / 255, -128))
+    model.output(model.quantize(softmax, scale, zero))
     powers = np.exp((x.astype(np.float64) - 10) * 0.04)
     share = powers / powers.sum(axis=axis, keepdims=True)
-    difference = model.run(x)[0] - (np.rint(share * 255) - 128)
-    assert np.abs(difference).max() <= 1
+    expected = np.clip(np.rint(share / float(np.float32(scale))) + zero, -128, 127)
+    np.testing.assert_array_equal(model.run(x)[0], expected)
 
 
 # QLinear operators

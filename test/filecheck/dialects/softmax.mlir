@@ -14,3 +14,12 @@ func.func @softmax(%x: memref<1x10xi8>, %y: memref<1x10xi8>, %map: memref<1x4x4x
 
   func.return
 }
+
+"memref.global"() <{sym_name = "exp", type = memref<256xi32>, initial_value = dense<1> : tensor<256xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @softmax_lookup(%x: memref<1x10xi8>, %y: memref<1x10xi8>) {
+  tinyml.softmax_lookup ins(%x : memref<1x10xi8>) outs(%y : memref<1x10xi8>)
+    exponentials @exp requant <2139095040, 8> zero_points [-128] {note = 1 : i64}
+  // CHECK: tinyml.softmax_lookup ins(%x : memref<1x10xi8>) outs(%y : memref<1x10xi8>) exponentials @exp requant <2139095040, 8> zero_points [-128] {note = 1 : i64}
+  // CHECK-GENERIC: "tinyml.softmax_lookup"(%x, %y) <{exponentials = @exp, requant = #tinyml.requant<2139095040, 8>, zero_points = array<i64: -128>}> {note = 1 : i64} : (memref<1x10xi8>, memref<1x10xi8>) -> ()
+  func.return
+}

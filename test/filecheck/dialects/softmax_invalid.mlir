@@ -43,3 +43,43 @@ func.func @main(%x: memref<10xi8>, %y: memref<10xi8>) {
   func.return
 }
 // CHECK: softmax is defined with rounding double only
+
+// -----
+
+"memref.global"() <{sym_name = "exp", type = memref<256xi32>, initial_value = dense<1> : tensor<256xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%x: memref<10xi8>, %y: memref<10xi8>) {
+  tinyml.softmax_lookup ins(%x : memref<10xi8>) outs(%y : memref<10xi8>)
+    exponentials @exp requant <2139095040, 7> zero_points [-128]
+  func.return
+}
+// CHECK: requant <2139095040, 7> is not from 128 to 2^30
+
+// -----
+
+"memref.global"() <{sym_name = "exp", type = memref<256xi32>, initial_value = dense<1> : tensor<256xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%x: memref<4096xi8>, %y: memref<4096xi8>) {
+  tinyml.softmax_lookup ins(%x : memref<4096xi8>) outs(%y : memref<4096xi8>)
+    exponentials @exp requant <2139095040, 8> zero_points [-128]
+  func.return
+}
+// CHECK: 4096 classes overflow the sum, at most 4095
+
+// -----
+
+"memref.global"() <{sym_name = "exp", type = memref<256xi32>, initial_value = dense<1> : tensor<256xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%x: memref<10xi8>, %y: memref<10xi8>) {
+  tinyml.softmax_lookup ins(%x : memref<10xi8>) outs(%y : memref<10xi8>)
+    exponentials @exp requant <2139095040, 8> zero_points [128]
+  func.return
+}
+// CHECK: zero points [128] are not one byte
+
+// -----
+
+"memref.global"() <{sym_name = "exp", type = memref<255xi32>, initial_value = dense<1> : tensor<255xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%x: memref<10xi8>, %y: memref<10xi8>) {
+  tinyml.softmax_lookup ins(%x : memref<10xi8>) outs(%y : memref<10xi8>)
+    exponentials @exp requant <2139095040, 8> zero_points [-128]
+  func.return
+}
+// CHECK: exp
