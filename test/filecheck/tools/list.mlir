@@ -24,7 +24,7 @@
 // TARGETS-NEXT:     part: Literal['all', 'code', 'constants'] (default all)
 // TARGETS:      tinyml-mlir
 
-// HELP: -f {mlir,tflite,onnx}
+// HELP: -f {mlir,tflite,onnx,pt2}
 // HELP: --list-passes
 // HELP: --list-targets
 // HELP: --debug
