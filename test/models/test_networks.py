@@ -80,8 +80,6 @@ def test_every_layer_on_the_host(name: str, tmp_path: Path):
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("target", ["cortex-m4", "cortex-m7"])
 def test_every_layer_on_a_core(name: str, target: str, tmp_path: Path):
-    if name in LARGE and target == "cortex-m7":
-        pytest.skip("a large network: its layers are compared on host and cortex-m4")
     assert_every_layer_equal(name, tmp_path, target)
 
 
