@@ -12,10 +12,12 @@ from xdsl.dialects.builtin import (
     I8,
     I64,
     DenseArrayBase,
+    IntegerAttr,
     MemRefType,
     SymbolRefAttr,
     i8,
     i32,
+    i64,
 )
 from xdsl.ir import Attribute, SSAValue
 from xdsl.irdl import (
@@ -130,7 +132,7 @@ class WeightedOp(LayerOp, ABC):
         zero_points: Sequence[int],
         clamp: Sequence[int],
         rounding: Rounding,
-        **more: Attribute,
+        **more: Attribute | None,
     ) -> None:
         IRDLOperation.__init__(
             self,
@@ -189,6 +191,9 @@ class Conv2DOp(ConvolutionOp):
     """
     2-D convolution: NHWC int8 input and output, OHWI int8 weights, int32 bias.
 
+    `groups` divides the channels of input and output into as many blocks; an output
+    channel sees the input channels of its own block only, which the weights have.
+
     ```mlir
     tinyml.conv2d ins(%x : memref<1x8x8x3xi8>) outs(%y : memref<1x6x6x16xi8>)
       weights @w bias @b requant @rq window <[3, 3]>
@@ -198,10 +203,60 @@ class Conv2DOp(ConvolutionOp):
 
     name = "tinyml.conv2d"
 
+    groups = opt_prop_def(IntegerAttr[I64], default_value=IntegerAttr(1, i64))
+
+    assembly_format = (
+        f"{INS}{WEIGHTS} `window` $window (`groups` $groups^)?{ZERO_POINTS}{CLAMP}"
+        f"{ROUNDING} attr-dict"
+    )
+
+    def __init__(
+        self,
+        input: SSAValue,
+        output: SSAValue,
+        weights: str,
+        bias: str | None,
+        requant: str,
+        window: WindowAttr,
+        zero_points: Sequence[int],
+        clamp: Sequence[int],
+        rounding: Rounding,
+        groups: int = 1,
+    ):
+        self._build(
+            input,
+            output,
+            weights,
+            bias,
+            requant,
+            zero_points,
+            clamp,
+            rounding,
+            window=window,
+            groups=None if groups == 1 else IntegerAttr(groups, i64),
+        )
+
+    @property
+    def group_count(self) -> int:
+        return 1 if self.groups is None else self.groups.value.data
+
     @property
     def weights_shape(self) -> tuple[int, ...]:
         kernel = integers(self.window.kernel)
-        return (self.output_channels, *kernel, shape(self.input)[-1])
+        return (
+            self.output_channels,
+            *kernel,
+            shape(self.input)[-1] // self.group_count,
+        )
+
+    def verify_layer(self) -> None:
+        super().verify_layer()
+        inputs, outputs = shape(self.input)[-1], self.output_channels
+        if (groups := self.group_count) < 1 or inputs % groups or outputs % groups:
+            raise VerifyException(
+                f"{inputs} input and {outputs} output channels do not divide into "
+                f"{groups} groups"
+            )
 
 
 @irdl_op_definition

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -128,16 +129,16 @@ def import_conv(context: Context, node: Node) -> Pending:
         weights = weights.reshape(with_row(weights.shape))
     group, channels = node.integer("group", 1), view.shape[1]
     window = read_window(node, weights.shape[2:], view.shape[2:])
-    if group == 1 and weights.shape[1] == channels:
-        op, weights, axis = Conv2DOp, weights.transpose(0, 2, 3, 1), 0
-    elif group == channels and weights.shape[1] == 1:
+    if group < 1 or weights.shape[1] * group != channels or weights.shape[0] % group:
+        raise node.refuse(
+            f"group {group} with {channels} input channels does not fit weights "
+            f"{list(constant.shape)}"
+        )
+    if 1 < group == channels:
         op, weights, axis = DepthwiseConv2DOp, weights[:, 0].transpose(1, 2, 0), 2
     else:
-        raise node.refuse(
-            f"group {group} with {channels} input channels and weights "
-            f"{list(constant.shape)}: supported are group 1 and depthwise (one input "
-            "channel per group)"
-        )
+        op, axis = partial(Conv2DOp, groups=group), 0
+        weights = weights.transpose(0, 2, 3, 1)
     scales = channel_scales(constant, scales, 0)
     outputs = weights.shape[axis]
     result = window.output(view.shape[0], view.shape[2:], outputs)

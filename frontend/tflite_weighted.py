@@ -5,7 +5,9 @@ Convolutions, fully connected layers, pools and means of TensorFlow Lite.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from math import prod
+from typing import Any
 
 import numpy as np
 import tflite
@@ -53,26 +55,25 @@ def window(
     return WindowAttr.get(kernel, strides, dilations, pad)
 
 
-def import_conv_2d(importer: Importer, operator: Operator) -> None:
-    options = operator.options(tflite.Conv2DOptions)
+def import_convolution(
+    importer: Importer,
+    operator: Operator,
+    op: Callable[..., Conv2DOp | DepthwiseConv2DOp],
+    options: Any,
+    weights: np.ndarray,
+    channels: int,
+) -> None:
+    """A convolution with its weights as `op` wants them, and its output channels."""
     source, filter, output = operator.input(0), operator.input(1), operator.output
-    x, weights = importer.value(source, "int8"), importer.weights(filter)
-    if weights.ndim != 4 or weights.shape[3] != source.shape[-1]:
-        raise DiagnosticException(
-            f"filter {list(weights.shape)} on input {list(source.shape)}: grouped "
-            "convolution is not supported"
-        )
-    channels = weights.shape[0]
-    y = importer.result(output, "int8")
     importer.layer(
-        Conv2DOp(
-            x,
-            y,
+        op(
+            importer.value(source, "int8"),
+            importer.result(output, "int8"),
             importer.constant("weights", weights),
             importer.bias(operator),
             importer.channel_requant(operator, channels),
             window(
-                weights.shape[1:3],
+                filter.shape[1:3],
                 (options.StrideH(), options.StrideW()),
                 (options.DilationHFactor(), options.DilationWFactor()),
                 options.Padding(),
@@ -85,33 +86,29 @@ def import_conv_2d(importer: Importer, operator: Operator) -> None:
     )
 
 
+def import_conv_2d(importer: Importer, operator: Operator) -> None:
+    """There are as many groups as the filter's channels fit into the input's."""
+    options = operator.options(tflite.Conv2DOptions)
+    weights, shape = importer.weights(operator.input(1)), operator.input(0).shape
+    depth = weights.shape[-1] if weights.ndim == 4 else 0
+    if depth < 1 or len(shape) != 4 or shape[-1] % depth:
+        raise DiagnosticException(
+            f"filter {list(weights.shape)} does not fit the input {list(shape)}"
+        )
+    op = partial(Conv2DOp, groups=shape[-1] // depth)
+    import_convolution(importer, operator, op, options, weights, len(weights))
+
+
 def import_depthwise_conv_2d(importer: Importer, operator: Operator) -> None:
     options = operator.options(tflite.DepthwiseConv2DOptions)
-    source, filter, output = operator.input(0), operator.input(1), operator.output
-    x, weights = importer.value(source, "int8"), importer.weights(filter)
+    weights = importer.weights(operator.input(1))
     if weights.ndim != 4 or weights.shape[0] != 1:
         raise DiagnosticException(
             f"filter {list(weights.shape)} is not [1, height, width, channels]"
         )
-    y = importer.result(output, "int8")
-    importer.layer(
-        DepthwiseConv2DOp(
-            x,
-            y,
-            importer.constant("weights", weights[0]),
-            importer.bias(operator),
-            importer.channel_requant(operator, weights.shape[3]),
-            window(
-                weights.shape[1:3],
-                (options.StrideH(), options.StrideW()),
-                (options.DilationHFactor(), options.DilationWFactor()),
-                options.Padding(),
-                source.shape,
-            ),
-            (source.zero_point, output.zero_point),
-            importer.clamp(options.FusedActivationFunction(), output),
-            Rounding.DOUBLE,
-        )
+    channels = weights.shape[3]
+    import_convolution(
+        importer, operator, DepthwiseConv2DOp, options, weights[0], channels
     )
 
 
@@ -203,7 +200,7 @@ HANDLERS: Handlers = {
     ),
     "CONV_2D": Support(
         import_conv_2d,
-        f"{WEIGHTED}; strides, dilations; no groups",
+        f"{WEIGHTED}; strides, dilations, groups",
     ),
     "DEPTHWISE_CONV_2D": Support(
         import_depthwise_conv_2d,

@@ -37,7 +37,7 @@ AVERAGE_POOL = Operator(
 PAD = Operator(operators.spell_pad, "mode constant, a value on the grid of the input")
 CONVOLUTION = Operator(
     operators.spell_convolution,
-    "constant weights; depthwise, no other groups; not transposed",
+    "constant weights; any groups; not transposed",
 )
 MAX_POOL = Operator(operators.spell_max_pool)
 DEQUANTIZE = Operator(spell_dequantize, "int8 or uint8; constants also int16, int32")

@@ -149,9 +149,14 @@ class TinyMLFunctions(InterpreterFunctions):
         assert weights is not None
         centred = x.astype(np.float64) - integers(op.zero_points)[0]
         acc = np.zeros((y.size // y.shape[-1], y.shape[-1]))
+        groups = op.group_count
+        inputs, outputs = x.shape[-1] // groups, y.shape[-1] // groups
         for ky, kx, taps in windows(centred, op, y.shape):
-            filter = weights[:, ky, kx].T.astype(np.float64)
-            acc += np.ascontiguousarray(taps).reshape(-1, x.shape[-1]) @ filter
+            pixels = np.ascontiguousarray(taps).reshape(-1, x.shape[-1])
+            for g in range(groups):
+                written = slice(g * outputs, (g + 1) * outputs)
+                filter = weights[written, ky, kx].T.astype(np.float64)
+                acc[:, written] += pixels[:, g * inputs : (g + 1) * inputs] @ filter
         finish(op, acc, y)
         return ()
 

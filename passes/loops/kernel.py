@@ -128,9 +128,9 @@ class Kernel:
     def mul(
         self, a: SSAValue, b: SSAValue, hint: str | None = None, wrap: bool = False
     ) -> SSAValue:
-        if self.known(b) == 1:
+        if self.known(b) == 1 or self.known(a) == 0:
             return a
-        if self.known(a) == 1:
+        if self.known(a) == 1 or self.known(b) == 0:
             return b
         return self.insert(arith.MuliOp(a, b, overflow=self._flags(a, wrap)), hint)
 

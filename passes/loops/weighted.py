@@ -67,6 +67,8 @@ def lower_conv2d(k: Kernel, op: Conv2DOp, operands: Operands) -> None:
     _, height, width, depth = shape(op.input)
     batch, rows, columns, channels = shape(op.output)
     along_h, along_w = op.window.axes
+    groups = op.group_count
+    inputs, outputs = depth // groups, channels // groups
 
     def output_row(n: SSAValue, oy: SSAValue) -> None:
         iy0, ky_low, ky_high = k.taps(along_h, oy, height, "iy")
@@ -74,7 +76,10 @@ def lower_conv2d(k: Kernel, op: Conv2DOp, operands: Operands) -> None:
         def output_pixel(ox: SSAValue, _: Carried) -> None:
             ix0, kx_low, kx_high = k.taps(along_w, ox, width, "ix")
 
-            def output_channel(oc: SSAValue, _: Carried) -> None:
+            def output_channel(g: SSAValue, number: SSAValue) -> None:
+                oc = k.add(k.mul(g, k.index(outputs)), number, "oc")
+                ic0 = k.mul(g, k.index(inputs))
+
                 def filter_row(ky: SSAValue, carried: Carried) -> Carried:
                     iy = k.tap(iy0, ky, along_h)
 
@@ -83,11 +88,11 @@ def lower_conv2d(k: Kernel, op: Conv2DOp, operands: Operands) -> None:
 
                         def term(ic: SSAValue, carried: Carried) -> Carried:
                             (acc,) = carried
-                            a = k.load_i32(x, n, iy, ix, ic)
+                            a = k.load_i32(x, n, iy, ix, k.add(ic0, ic))
                             b = k.load_i32(w, oc, ky, kx, ic)
                             return (multiply_accumulate(k, op, acc, a, b),)
 
-                        return k.loop(0, depth, term, carried, "ic", ["acc"])
+                        return k.loop(0, inputs, term, carried, "ic", ["acc"])
 
                     return k.loop(kx_low, kx_high, filter_pixel, carried, "kx", ["acc"])
 
@@ -95,7 +100,8 @@ def lower_conv2d(k: Kernel, op: Conv2DOp, operands: Operands) -> None:
                 (acc,) = k.loop(ky_low, ky_high, filter_row, zero, "ky", ["acc"])
                 write_output(k, op, operands, acc, oc, n, oy, ox, oc)
 
-            k.loop(0, channels, output_channel, hint="oc")
+            hint = "oc" if groups == 1 else "m"
+            k.nest([groups, outputs], lambda at: output_channel(*at), ["g", hint])
 
         k.loop(0, columns, output_pixel, hint="ox")
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import accumulate
 from math import prod
 
@@ -249,8 +249,10 @@ def add_convolution(
         channels = depth * r.randint(1, 3)
         weights, layer = (*kernel, channels), tinyml.DepthwiseConv2DOp
     else:
-        channels = r.randint(1, limits.channels)
-        weights, layer = (channels, *kernel, depth), tinyml.Conv2DOp
+        groups = r.choice([1, *(n for n in range(1, depth + 1) if depth % n == 0)])
+        channels = groups * r.randint(1, max(1, limits.channels // groups))
+        weights = (channels, *kernel, depth // groups)
+        layer = partial(tinyml.Conv2DOp, groups=groups)
     y = b.buffer((batch, height, width, channels), i8)
     c = random_weighted(b, r, weights, channels)
     quantization = c.zero_points, c.clamp, c.rounding

@@ -226,12 +226,15 @@ def window_taps(
 
 
 def conv2d(op: tinyml.Conv2DOp, x: np.ndarray, y: np.ndarray) -> None:
+    """reference_ops::Conv: the filter's depth says how many groups there are."""
     zero, weights = op.zero_points.get_values()[0], constant(op, "weights")
+    groups = x.shape[3] // weights.shape[3]
+    filters_per_group = y.shape[3] // groups
     for n, oy, ox, oc in positions(y.shape):
-        acc = 0
+        acc, first = 0, oc // filters_per_group * weights.shape[3]
         for ky, kx, iy, ix in window_taps(op.window, x.shape[1:3], oy, ox):
-            for ic in range(x.shape[3]):
-                acc += (x[n, iy, ix, ic] - zero) * weights[oc, ky, kx, ic]
+            for ic in range(weights.shape[3]):
+                acc += (x[n, iy, ix, ic + first] - zero) * weights[oc, ky, kx, ic]
         y[n, oy, ox, oc] = weighted_output(op, oc, acc)
 
 

@@ -82,10 +82,14 @@ REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
         unary("Erf"),
         'node 1 Erf "erf_1": the operator is not supported; supported are Add,',
     ),
-    "grouped convolution": (
-        conv(byte(4, 2, 3, 3), group=2),
-        'node 2 Conv "conv_2": group 2 with 4 input channels and weights [4, 2, 3, 3]: '
-        "supported are group 1 and depthwise",
+    "groups that do not divide": (
+        conv(byte(3, 2, 3, 3), group=2),
+        'node 2 Conv "conv_2": group 2 with 4 input channels does not fit weights '
+        "[3, 2, 3, 3]",
+    ),
+    "weights of another group": (
+        conv(byte(4, 4, 3, 3), group=2),
+        "group 2 with 4 input channels does not fit weights [4, 4, 3, 3]",
     ),
     "weights of another dimension": (
         conv(byte(4, 4, 3)),

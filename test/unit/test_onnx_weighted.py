@@ -49,6 +49,9 @@ from onnx_models import (
         ((1, 4, 6, 5), (4, 1, 3, 3), {"group": 4, "pads": [1] * 4}, (1,) * 4),
         ((1, 3, 6, 5), (6, 1, 3, 3), {"group": 3, "strides": [2, 2]}, (0,) * 4),
         ((1, 1, 6, 5), (4, 1, 3, 3), {"group": 1}, (0,) * 4),
+        # Groups, with as many and with other numbers of channels on both sides.
+        ((1, 4, 6, 5), (4, 2, 3, 3), {"group": 2, "pads": [1] * 4}, (1,) * 4),
+        ((2, 6, 6, 5), (9, 2, 2, 3), {"group": 3, "strides": [1, 2]}, (0,) * 4),
     ],
 )
 def test_conv(

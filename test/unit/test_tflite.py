@@ -99,6 +99,7 @@ class Window:
     bias_axis: int = 0
     out: tuple[float, int] = (0.11, 4)
     batch: int = 1
+    groups: int = 1
 
     @property
     def outputs(self) -> tuple[int, int]:
@@ -142,7 +143,8 @@ X_SCALE, X_ZERO = 0.05, -7
 def check_weighted(case: Window, depthwise: bool) -> None:
     """Builds, imports and runs a (depthwise) convolution, and computes it by hand."""
     count, filters = case.channels
-    shape = (1, *case.kernel, filters) if depthwise else (filters, *case.kernel, count)
+    shape = (filters, *case.kernel, count // case.groups)
+    shape = (1, *case.kernel, filters) if depthwise else shape
     weights, x = random_int8(1, *shape), random_int8(2, case.batch, *case.size, count)
     bias = np.arange(filters, dtype=np.int32) * 333 - 500
     scale, zero = case.out
@@ -169,6 +171,8 @@ def check_weighted(case: Window, depthwise: bool) -> None:
             if depthwise:
                 acc += int(pixel[oc // (filters // count)] * weights[0, ky, kx, oc])
             else:
+                block = oc // (filters // case.groups)
+                pixel = pixel.reshape(case.groups, -1)[block]
                 acc += int(pixel @ weights[oc, ky, kx].astype(int))
         channel = int(oc) % len(case.scales)
         real = single(X_SCALE) * single(case.scales[channel]) / single(scale)
@@ -200,6 +204,13 @@ CONVOLUTIONS = {
     "factor above one": Window(scales=(40.0,)),
     "batch of two": Window(size=(3, 3), batch=2),
 }
+
+
+@pytest.mark.parametrize("channels, groups", [((4, 6), 2), ((3, 6), 3), ((6, 3), 3)])
+@pytest.mark.parametrize("name", ["same, stride 2", "dilation", "no bias"])
+def test_grouped_convolution(channels: tuple[int, int], groups: int, name: str):
+    case = replace(CONVOLUTIONS[name], channels=channels, groups=groups)
+    check_weighted(case, depthwise=False)
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)

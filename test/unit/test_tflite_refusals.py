@@ -46,7 +46,8 @@ class Conv:
 @pytest.mark.parametrize(
     "conv, says",
     [
-        (Conv(weights=np.ones((3, 1, 1, 1), np.int8)), "grouped"),
+        (Conv(weights=np.ones((3, 1, 1, 1), np.int8)), "divide into 2 groups"),
+        (Conv(weights=np.ones((3, 1, 1, 4), np.int8)), "does not fit the input"),
         (Conv(weights=np.ones((3, 2), np.int8)), "filter"),
         (Conv(weights=np.ones((3, 1, 1, 2), np.int16)), "int16, supported are int8"),
         (Conv(zeros=1), "zero point other than 0"),

@@ -79,6 +79,12 @@ NETWORKS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
         ),
         (1, 4, 6, 7),
     ),
+    "groups": (
+        lambda: nn.Sequential(
+            nn.Conv2d(4, 6, 3, groups=2, bias=False), nn.BatchNorm2d(6), nn.ReLU()
+        ),
+        (1, 4, 6, 7),
+    ),
     "residual": (
         lambda: Joined(residual, nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)),
         (1, 4, 5, 6),
@@ -171,10 +177,6 @@ NETWORKS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "grouped": (
-        lambda: nn.Conv2d(4, 8, 3, groups=2),
-        'aten.conv2d.default "conv2d": group 2 with 4 input channels',
-    ),
     "transposed": (
         lambda: nn.ConvTranspose2d(4, 4, 3),
         'aten.conv_transpose2d.input "conv_transpose2d": the operator is not supported',

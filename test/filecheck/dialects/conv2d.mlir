@@ -28,3 +28,16 @@ func.func @conv2d(%x: memref<1x8x8x3xi8>, %y: memref<1x6x6x2xi8>, %z: memref<1x4
 
   func.return
 }
+
+"memref.global"() <{sym_name = "w4", type = memref<4x1x1x2xi8>, initial_value = dense<1> : tensor<4x1x1x2xi8>, sym_visibility = "private", constant}> : () -> ()
+"memref.global"() <{sym_name = "rq4", type = memref<4x2xi32>, initial_value = dense<5> : tensor<4x2xi32>, sym_visibility = "private", constant}> : () -> ()
+
+func.func @groups(%a: memref<1x2x2x4xi8>, %b: memref<1x2x2x4xi8>) {
+  // Two output channels of each group see two of four input channels.
+  tinyml.conv2d ins(%a : memref<1x2x2x4xi8>) outs(%b : memref<1x2x2x4xi8>)
+    weights @w4 requant @rq4 window <[1, 1]> groups 2
+    zero_points [0, 0] clamp [-128, 127] rounding double
+  // CHECK: tinyml.conv2d ins(%a : memref<1x2x2x4xi8>) outs(%b : memref<1x2x2x4xi8>) weights @w4 requant @rq4 window <[1, 1]> groups 2 zero_points [0, 0] clamp [-128, 127] rounding double
+  // CHECK-GENERIC: "tinyml.conv2d"(%a, %b) <{weights = @w4, requant = @rq4, window = #tinyml.window<[1, 1]>, groups = 2 : i64, zero_points = array<i64: 0, 0>, clamp = array<i64: -128, 127>, rounding = #tinyml<rounding double>}> : (memref<1x2x2x4xi8>, memref<1x2x2x4xi8>) -> ()
+  func.return
+}

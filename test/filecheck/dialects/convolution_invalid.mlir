@@ -121,3 +121,36 @@ func.func @main(%x: memref<1x2x2x3xui8>, %y: memref<1x2x2x2xi8>) {
   func.return
 }
 // CHECK: Expected attribute i8 but got ui8
+
+// -----
+
+func.func @main(%x: memref<1x2x2x6xi8>, %y: memref<1x2x2x4xi8>) {
+  tinyml.conv2d ins(%x : memref<1x2x2x6xi8>) outs(%y : memref<1x2x2x4xi8>)
+    weights @w requant @rq window <[1, 1]> groups 3
+    zero_points [0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: 6 input and 4 output channels do not divide into 3 groups
+
+// -----
+
+func.func @main(%x: memref<1x2x2x6xi8>, %y: memref<1x2x2x4xi8>) {
+  tinyml.conv2d ins(%x : memref<1x2x2x6xi8>) outs(%y : memref<1x2x2x4xi8>)
+    weights @w requant @rq window <[1, 1]> groups 0
+    zero_points [0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: 6 input and 4 output channels do not divide into 0 groups
+
+// -----
+
+// The weights have the channels of one group.
+"memref.global"() <{sym_name = "w", type = memref<4x1x1x6xi8>, initial_value = dense<1> : tensor<4x1x1x6xi8>, sym_visibility = "private", constant}> : () -> ()
+"memref.global"() <{sym_name = "rq", type = memref<4x2xi32>, initial_value = dense<5> : tensor<4x2xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%x: memref<1x2x2x6xi8>, %y: memref<1x2x2x4xi8>) {
+  tinyml.conv2d ins(%x : memref<1x2x2x6xi8>) outs(%y : memref<1x2x2x4xi8>)
+    weights @w requant @rq window <[1, 1]> groups 2
+    zero_points [0, 0] clamp [-128, 127] rounding double
+  func.return
+}
+// CHECK: @w is memref<4x1x1x6xi8>, expected memref<4x1x1x3xi8>
