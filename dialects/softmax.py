@@ -1,8 +1,10 @@
 """
-Softmax: TFLite's in fixed point, and one that rounds once.
+Softmax: TFLite's and its logarithm in fixed point, and one that rounds once.
 """
 
 from __future__ import annotations
+
+from abc import ABC
 
 from xdsl.dialects.builtin import (
     I8,
@@ -37,21 +39,11 @@ from tinyml.dialects.layer_format import (
 )
 
 
-@irdl_op_definition
-class SoftmaxOp(LayerOp):
+class FixedPointSoftmaxOp(LayerOp, ABC):
     """
-    Softmax along the last dimension; the output's scale is 1/256, its zero point -128.
-
-    `requant` takes a difference of inputs to Q5.26, the argument of the fixed-point
-    exponential of gemmlowp (`rounding double`, TFLite's integer softmax).
-
-    ```mlir
-    tinyml.softmax ins(%x : memref<1x10xi8>) outs(%y : memref<1x10xi8>)
-      requant <1381073408, 24> rounding double
-    ```
+    A function of rows whose grid is given. `requant` takes a difference of inputs to
+    Q5.26, the argument of the fixed-point exponential of gemmlowp (`rounding double`).
     """
-
-    name = "tinyml.softmax"
 
     input = operand_def(MemRefType[I8])
     output = operand_def(MemRefType[I8])
@@ -85,6 +77,36 @@ class SoftmaxOp(LayerOp):
         verify_classes(self.input)
         if self.rounding.data is not Rounding.DOUBLE:
             raise VerifyException("softmax is defined with rounding double only")
+
+
+@irdl_op_definition
+class SoftmaxOp(FixedPointSoftmaxOp):
+    """
+    Softmax along the last dimension (TFLite's integer softmax); the output's scale is
+    1/256, its zero point -128.
+
+    ```mlir
+    tinyml.softmax ins(%x : memref<1x10xi8>) outs(%y : memref<1x10xi8>)
+      requant <1381073408, 24> rounding double
+    ```
+    """
+
+    name = "tinyml.softmax"
+
+
+@irdl_op_definition
+class LogSoftmaxOp(FixedPointSoftmaxOp):
+    """
+    The logarithm of softmax along the last dimension (TFLite's integer LOG_SOFTMAX);
+    the output's scale is 1/16, its zero point 127.
+
+    ```mlir
+    tinyml.log_softmax ins(%x : memref<1x10xi8>) outs(%y : memref<1x10xi8>)
+      requant <1381073408, 24> rounding double
+    ```
+    """
+
+    name = "tinyml.log_softmax"
 
 
 @irdl_op_definition

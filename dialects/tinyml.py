@@ -55,7 +55,7 @@ from tinyml.dialects.moving import (
 from tinyml.dialects.pooling import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
-from tinyml.dialects.softmax import SoftmaxLookupOp, SoftmaxOp
+from tinyml.dialects.softmax import LogSoftmaxOp, SoftmaxLookupOp, SoftmaxOp
 from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 
 __all__ = [
@@ -67,6 +67,7 @@ __all__ = [
     "DepthwiseConv2DOp",
     "DequantizeOp",
     "FullyConnectedOp",
+    "LogSoftmaxOp",
     "LookupOp",
     "MaxPool2DOp",
     "MaximumOp",
@@ -153,6 +154,7 @@ TinyML = Dialect(
         ResizeBilinearOp,
         MeanOp,
         SoftmaxOp,
+        LogSoftmaxOp,
         SoftmaxLookupOp,
         QuantizeOp,
         DequantizeOp,

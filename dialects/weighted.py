@@ -238,7 +238,7 @@ class Conv2DOp(ConvolutionOp):
 
     @property
     def group_count(self) -> int:
-        return 1 if self.groups is None else self.groups.value.data
+        return self.groups.value.data
 
     @property
     def weights_shape(self) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.tinyml import (
     AddOp,
     DequantizeOp,
+    LogSoftmaxOp,
     LookupOp,
     MaximumOp,
     MinimumOp,
@@ -183,18 +184,38 @@ def import_prelu(importer: Importer, operator: Operator) -> None:
 
 
 def import_softmax(importer: Importer, operator: Operator) -> None:
-    options = operator.options(tflite.SoftmaxOptions)
-    source, output = operator.input(0), operator.output
-    if (output.scale, output.zero_point) != (1 / 256, -128):
+    beta = operator.options(tflite.SoftmaxOptions).Beta()
+    expect_output(operator, 256, -128)
+    write_softmax(importer, operator, SoftmaxOp, beta)
+
+
+def import_log_softmax(importer: Importer, operator: Operator) -> None:
+    expect_output(operator, 16, 127)
+    write_softmax(importer, operator, LogSoftmaxOp, 1.0)
+
+
+def expect_output(operator: Operator, steps: int, zero_point: int) -> None:
+    """Refuses an output that has not so many steps per unit and this zero point."""
+    output = operator.output
+    if (output.scale, output.zero_point) != (1 / steps, zero_point):
         raise DiagnosticException(
             f"output scale {output.scale} and zero point {output.zero_point}, expected "
-            "1/256 and -128"
+            f"1/{steps} and {zero_point}"
         )
+
+
+def write_softmax(
+    importer: Importer,
+    operator: Operator,
+    op: type[SoftmaxOp | LogSoftmaxOp],
+    beta: float,
+) -> None:
+    source = operator.input(0)
     importer.layer(
-        SoftmaxOp(
+        op(
             importer.value(source, "int8"),
-            importer.result(output, "int8"),
-            softmax_multiplier(options.Beta(), source.scale),
+            importer.result(operator.output, "int8"),
+            softmax_multiplier(beta, source.scale),
             Rounding.DOUBLE,
         )
     )
@@ -237,6 +258,10 @@ HANDLERS: Handlers = {
     "LOGISTIC": Support(
         import_function(logistic),
         "int8, as a table; output scale 1/256, zero point -128",
+    ),
+    "LOG_SOFTMAX": Support(
+        import_log_softmax,
+        "int8, along the last dimension; output scale 1/16, zero point 127",
     ),
     "MAXIMUM": Support(
         import_extremum(MaximumOp),

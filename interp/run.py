@@ -30,6 +30,7 @@ from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import network_function, network_inputs
 from tinyml.interp.arith import INDEX_BITS, ScalarFunctions
+from tinyml.interp.log_softmax import LogSoftmaxFunctions
 from tinyml.interp.memref import MemRefFunctions, uninitialized
 from tinyml.interp.moving import MovingFunctions
 from tinyml.interp.tinyml import TinyMLFunctions
@@ -56,6 +57,7 @@ def make_interpreter(module: ModuleOp) -> Interpreter:
     interpreter = Interpreter(module, index_bitwidth=INDEX_BITS)
     for functions in (
         TinyMLFunctions(),
+        LogSoftmaxFunctions(),
         MovingFunctions(),
         CallFunctions(),
         ScfFunctions(),

@@ -49,6 +49,7 @@ from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
 from tinyml.passes.loops import (
     elementwise,
+    log_softmax,
     moving,
     pooling,
     resizing,
@@ -61,6 +62,7 @@ from tinyml.passes.loops.operands import Lowerings, Tables
 
 LOWERINGS: Lowerings = {
     **elementwise.LOWERINGS,
+    **log_softmax.LOWERINGS,
     **moving.LOWERINGS,
     **pooling.LOWERINGS,
     **resizing.LOWERINGS,
@@ -68,7 +70,7 @@ LOWERINGS: Lowerings = {
     **softmax.LOWERINGS,
     **weighted.LOWERINGS,
 }
-TABLES: Tables = {**resizing.TABLES, **softmax.TABLES}
+TABLES: Tables = {**log_softmax.TABLES, **resizing.TABLES, **softmax.TABLES}
 
 
 def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:

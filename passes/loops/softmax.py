@@ -24,7 +24,7 @@ ACCUMULATOR_INTEGER_BITS = 12
 
 
 class Rows:
-    """Input and output of a softmax as rows, and the exponentials of one of them."""
+    """Input and output of a softmax as rows, and a table of distances within one."""
 
     def __init__(self, k: Kernel, input: SSAValue, output: SSAValue, table: SSAValue):
         size = buffer_type(input).get_shape()
@@ -42,7 +42,8 @@ class Rows:
 
         return k.loop(0, self.depth, largest, (k.i32(-128),), "c", ["top"])[0]
 
-    def exponential(self, top: SSAValue, r: SSAValue, c: SSAValue) -> SSAValue:
+    def looked_up(self, top: SSAValue, r: SSAValue, c: SSAValue) -> SSAValue:
+        """The table's entry for an element's distance below the largest one."""
         k = self.k
         below = k.to_index(k.sub(top, k.load_i32(self.x, r, c), "below"))
         return k.load(self.table, below)
@@ -56,7 +57,7 @@ def lower_softmax(k: Kernel, op: SoftmaxOp, operands: Operands) -> None:
         top = rows.top(r)
 
         def exponential(c: SSAValue) -> SSAValue:
-            return rows.exponential(top, r, c)
+            return rows.looked_up(top, r, c)
 
         def add(c: SSAValue, carried: Carried) -> Carried:
             bits = k.i32(ACCUMULATOR_INTEGER_BITS)
@@ -88,13 +89,13 @@ def lower_softmax_lookup(k: Kernel, op: SoftmaxLookupOp, operands: Operands) -> 
         top = rows.top(r)
 
         def add(c: SSAValue, carried: Carried) -> Carried:
-            return (k.add(carried[0], k.extend(rows.exponential(top, r, c), i64)),)
+            return (k.add(carried[0], k.extend(rows.looked_up(top, r, c), i64)),)
 
         (total,) = k.loop(0, rows.depth, add, (k.i64(0),), "c", ["total"])
         divisor = k.shl(total, k.i64(31 - shift))
 
         def output(c: SSAValue, _: Carried) -> None:
-            exponential = k.extend(rows.exponential(top, r, c), i64)
+            exponential = k.extend(rows.looked_up(top, r, c), i64)
             dividend = k.mul(exponential, k.i64(factor))
             share = divide_to_even(k, dividend, divisor, shift + 1)
             shifted = k.clamp(k.add(share, k.i64(zero)), -128, 127)
@@ -134,16 +135,29 @@ def reciprocal(k: Kernel, total: SSAValue) -> tuple[SSAValue, SSAValue]:
     `round(scale * e / 2^exponent)` is the share of `e` in 256ths (`GetReciprocal`).
     """
 
+    headroom = leading_zeros(k, total)
+    # x - 1 for the sum scaled to x in [1, 2), in Q0.31: the top bit wraps away.
+    fraction = k.add(k.shl(total, headroom), k.i32(-(1 << 31)), wrap=True)
+    scale = one_over_one_plus_x(k, fraction)
+    bits_over_unit = k.sub(k.i32(ACCUMULATOR_INTEGER_BITS), headroom)
+    return scale, k.add(bits_over_unit, k.i32(31 - 8))
+
+
+def leading_zeros(k: Kernel, x: SSAValue) -> SSAValue:
+    """The leading zeros of an i32 that is not negative."""
+
     def leading_zero(bit: SSAValue, carried: Carried) -> Carried:
-        above = k.shr(total, k.to_i32(bit))
+        above = k.shr(x, k.to_i32(bit))
         is_zero = k.compare("eq", above, k.i32(0))
         return (k.add(carried[0], k.extend_unsigned(is_zero, i32)),)
 
     zero = (k.i32(0),)
-    (headroom,) = k.loop(0, 32, leading_zero, zero, "bit", ["headroom"])
-    # x - 1 for the sum scaled to x in [1, 2), in Q0.31: the top bit wraps away.
-    fraction = k.add(k.shl(total, headroom), k.i32(-(1 << 31)), wrap=True)
-    # (x - 1 + 1) / 2 in Q0.31, rounded up.
+    return k.loop(0, 32, leading_zero, zero, "bit", ["headroom"])[0]
+
+
+def one_over_one_plus_x(k: Kernel, fraction: SSAValue) -> SSAValue:
+    """`1 / (1 + x)` for x in [0, 1), both Q0.31."""
+    # (x + 1) / 2, rounded up.
     sum = k.add(k.extend(fraction, i64), k.i64(1 << 31))
     half = k.truncate(k.shr(sum, k.i64(1)), i32)
     # Newton-Raphson from 48/17 - 32/17 * half, in Q2.29.
@@ -152,13 +166,16 @@ def reciprocal(k: Kernel, total: SSAValue) -> tuple[SSAValue, SSAValue]:
         error = k.sub(k.i32(1 << 29), srdhm(k, half, estimate))
         step = saturating_shl(k, srdhm(k, estimate, error), 2)
         estimate = k.add(estimate, step, "estimate", wrap=True)
-    scale = saturating_shl(k, estimate, 1)
-    bits_over_unit = k.sub(k.i32(ACCUMULATOR_INTEGER_BITS), headroom)
-    return scale, k.add(bits_over_unit, k.i32(31 - 8))
+    return saturating_shl(k, estimate, 1)
 
 
-def saturating_shl(k: Kernel, x: SSAValue, bits: int) -> SSAValue:
-    wide = k.mul(k.extend(x, i64), k.i64(1 << bits))
+def saturating_shl(k: Kernel, x: SSAValue, bits: int | SSAValue) -> SSAValue:
+    """`x * 2^bits`, saturated; if `bits` is a value, `x` is not negative."""
+    wide = k.extend(x, i64)
+    if isinstance(bits, int):
+        wide = k.mul(wide, k.i64(1 << bits))
+    else:
+        wide = k.shl(wide, k.extend(bits, i64))
     return k.truncate(k.clamp(wide, -(1 << 31), (1 << 31) - 1), i32)
 
 

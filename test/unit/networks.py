@@ -534,6 +534,15 @@ def add_softmax(
     )
 
 
+def add_log_softmax(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    shift = r.choice([r.randint(20, 26), r.randint(1, 30)])
+    factor = RequantAttr(r.randint(1 << 30, (1 << 31) - 1), shift)
+    layer = tinyml.LogSoftmaxOp(x, b.buffer(shape(x), i8), factor, Rounding.DOUBLE)
+    return append(b, layer)
+
+
 def add_softmax_lookup(
     b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
 ) -> SSAValue:
@@ -598,6 +607,7 @@ LAYER_INPUTS: dict[str, tuple[AddLayer, Sequence[int], Sequence[Attribute]]] = {
     "transpose": (add_transpose, [2, 3, 4], [i8, UI8, f32]),
     "mean": (add_mean, [2, 4], [i8]),
     "softmax": (add_softmax, [1, 2, 4], [i8]),
+    "log_softmax": (add_log_softmax, [1, 2, 4], [i8]),
     "softmax_lookup": (add_softmax_lookup, [1, 2, 4], [i8]),
     "requantize": (add_requantize, [2], [i8, UI8]),
     "quantize": (add_quantize, [2], [f32]),

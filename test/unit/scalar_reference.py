@@ -184,6 +184,81 @@ def softmax_row(row: Sequence[int], multiplier: int, left_shift: int) -> list[in
     return results
 
 
+def leading_zeros(x: int) -> int:
+    """Of a uint32_t."""
+    return 32 - x.bit_length()
+
+
+def log_x_for_x_greater_than_or_equal_to_1(x: int) -> int:
+    """Q12.19 to Q5.26; `..._impl` of kernels/internal/common.h."""
+    mul = saturating_rounding_doubling_high_mul
+    shifted = saturating_rounding_multiply_by_pot
+    log_2, sqrt_sqrt_half, sqrt_half = 1488522236, 1805811301, 1518500250
+    alpha_n, alpha_d = 117049297, 127690142
+    alpha_i, alpha_f = 1057819769, 638450708
+    shifted_quarter = rounding_divide_by_pot(536870912, 6)
+
+    headroom_plus_1 = leading_zeros(x)
+    r_a_tmp = shifted(x, headroom_plus_1 - 1)
+    r_a = shifted(mul(r_a_tmp, sqrt_half), 1)
+    z_a_pow_2_adj = saturate32(shifted(12 - headroom_plus_1, 25) + shifted_quarter)
+
+    z_b = mul(x, sqrt_half)
+    z_b_headroom = leading_zeros(z_b) - 1
+    r_b = shifted(x, z_b_headroom)
+    z_b_pow_2_adj = saturate32(shifted(12 - z_b_headroom, 25) - shifted_quarter)
+
+    r = min(r_a, r_b)
+    z_pow_2_adj = max(z_a_pow_2_adj, z_b_pow_2_adj)
+    p = rounding_half_sum(r, sqrt_sqrt_half)
+    q = int32(r - sqrt_sqrt_half)
+    q = int32(q + q)
+    common_sq = mul(q, q)
+    num = int32(mul(q, r) + mul(mul(q, common_sq), alpha_n))
+    inner = int32(int32(alpha_i + q) + mul(alpha_d, common_sq))
+    denom_minus_one_0 = int32(mul(p, inner) + mul(alpha_f, q))
+    recip_denom = one_over_one_plus_x_for_x_in_0_1(denom_minus_one_0)
+    num_scaled = rounding_divide_by_pot(num, 6)
+    return shifted(int32(mul(z_pow_2_adj, log_2) + mul(num_scaled, recip_denom)), 1)
+
+
+def saturate32(x: int) -> int:
+    return max(INT32_MIN, min(INT32_MAX, x))
+
+
+def log_softmax_row(row: Sequence[int], multiplier: int, left_shift: int) -> list[int]:
+    """int8 to int8; kernels/internal/reference/log_softmax.h."""
+    diff_min = -math.floor(31.0 * (1 << 26) / (1 << left_shift))
+    inverse = 2.0 ** (31 - left_shift) / multiplier
+    fraction, reverse_shift = math.frexp(inverse)
+    reverse = math.floor(fraction * 2**31 + 0.5)
+    if reverse == 1 << 31:
+        reverse, reverse_shift = reverse // 2, reverse_shift + 1
+    largest = max(row)
+    total = 0
+    for x in row:
+        if x - largest >= diff_min:
+            rescaled = multiply_by_quantized_multiplier(
+                x - largest, multiplier, left_shift
+            )
+            total += rounding_divide_by_pot(exp_on_negative_values(rescaled), 12)
+    log_sum = log_x_for_x_greater_than_or_equal_to_1(total)
+    adjusted_diff_min = max(
+        diff_min - 1,
+        multiply_by_quantized_multiplier(log_sum + INT32_MIN, reverse, reverse_shift),
+    )
+    results: list[int] = []
+    for x in row:
+        if x - largest <= adjusted_diff_min:
+            results.append(-128)
+            continue
+        rescaled = multiply_by_quantized_multiplier(x - largest, multiplier, left_shift)
+        difference = rescaled - log_sum
+        assert difference == int32(difference)
+        results.append(clamp(rounding_divide_by_pot(difference, 22) + 127))
+    return results
+
+
 def clamp(x: int, low: int = -128, high: int = 127) -> int:
     return max(low, min(high, x))
 
@@ -440,6 +515,11 @@ def softmax(op: tinyml.SoftmaxOp, x: np.ndarray, y: np.ndarray) -> None:
         y[at] = softmax_row(list(x[at]), *factor(op.requant))
 
 
+def log_softmax(op: tinyml.LogSoftmaxOp, x: np.ndarray, y: np.ndarray) -> None:
+    for at in positions(x.shape[:-1]):
+        y[at] = log_softmax_row(list(x[at]), *factor(op.requant))
+
+
 def softmax_lookup(op: tinyml.SoftmaxLookupOp, x: np.ndarray, y: np.ndarray) -> None:
     table = constant(op, "exponentials")
     multiplier, shift = factor(op.requant)
@@ -505,6 +585,7 @@ LAYERS: dict[type[LayerOp], Callable[..., None]] = {
     tinyml.DepthwiseConv2DOp: depthwise,
     tinyml.DequantizeOp: dequantize,
     tinyml.FullyConnectedOp: fully_connected,
+    tinyml.LogSoftmaxOp: log_softmax,
     tinyml.MaxPool2DOp: pool,
     tinyml.MeanOp: mean,
     tinyml.MulOp: mul,

@@ -13,7 +13,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scalar_reference import multiply_by_quantized_multiplier, softmax_row
+from scalar_reference import (
+    log_softmax_row,
+    multiply_by_quantized_multiplier,
+    softmax_row,
+)
 from tflite_models import (
     NONE,
     RELU,
@@ -370,6 +374,22 @@ def test_softmax(beta: float):
     multiplier, shift = factor(beta * single(0.1) * (1 << 26))
     for row, result in zip(x, got):
         assert list(result) == softmax_row([int(v) for v in row], multiplier, shift)
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.7, 3.0, 12.0, 1e-4])
+def test_log_softmax(scale: float):
+    x = random_int8(11, 5, 7)
+    model = Model()
+    y = model.op("LOG_SOFTMAX", [model.input(x.shape, scale)], x.shape, 1 / 16, 127)
+    (got,) = model.output(y).run(x)
+    multiplier, shift = factor(min(single(scale) * (1 << 26), 2.0**31 - 1))
+    for row, result in zip(x, got):
+        assert list(result) == log_softmax_row([int(v) for v in row], multiplier, shift)
+        # And these are logarithms, as good as eight bits are.
+        reals = [(int(v) - int(row.max())) * single(scale) for v in row]
+        log_sum = math.log(sum(math.exp(real) for real in reals))
+        for real, step in zip(reals, result):
+            assert abs(max(16 * (real - log_sum) + 127, -128) - int(step)) < 0.51
 
 
 @pytest.mark.parametrize("type", ["int8", "uint8"])

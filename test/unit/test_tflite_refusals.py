@@ -94,6 +94,10 @@ def softmax_on_its_own_grid(model: Model) -> int:
     return model.op("SOFTMAX", [model.input((1, 4))], (1, 4), 0.5)
 
 
+def log_softmax_on_its_own_grid(model: Model) -> int:
+    return model.op("LOG_SOFTMAX", [model.input((1, 4))], (1, 4), 1 / 16, 0)
+
+
 def pad_by_an_activation(model: Model) -> int:
     x, pads = model.input((1, 4)), model.input((2, 2), None, type="int32")
     return model.op("PAD", [x, pads], (1, 4))
@@ -153,6 +157,7 @@ def quantize_to_int16(model: Model) -> int:
 REFUSALS = [
     (pool_on_two_grids, "not quantized alike"),
     (softmax_on_its_own_grid, "expected 1/256 and -128"),
+    (log_softmax_on_its_own_grid, "expected 1/16 and 127"),
     (pad_by_an_activation, "is not constant"),
     (convolution_of_a_constant, "constant, expected an activation"),
     (add_of_one, "input 1 is missing"),

@@ -83,3 +83,21 @@ func.func @main(%x: memref<10xi8>, %y: memref<10xi8>) {
   func.return
 }
 // CHECK: exp
+
+// -----
+
+func.func @main(%x: memref<4096xi8>, %y: memref<4096xi8>) {
+  tinyml.log_softmax ins(%x : memref<4096xi8>) outs(%y : memref<4096xi8>)
+    requant <1381073408, 24> rounding double
+  func.return
+}
+// CHECK: 4096 classes overflow the sum, at most 4095
+
+// -----
+
+func.func @main(%x: memref<10xi8>, %y: memref<10xi8>) {
+  tinyml.log_softmax ins(%x : memref<10xi8>) outs(%y : memref<10xi8>)
+    requant <1381073408, 24> rounding even
+  func.return
+}
+// CHECK: softmax is defined with rounding double only
