@@ -3,8 +3,9 @@ Compiles and runs a folder of models and says what each takes: `tinyml bench`.
 
 A folder holds models (`*.tflite`, `*.onnx`, or in sub-folders of these names),
 reference outputs in `reference/NAME.npz`, and checksums of every layer in
-`layers/NAME.layers.json` (docs/commands.md). A model that is not supported is a row
-with the reason.
+`layers/NAME.layers.json` (docs/commands.md). Float models in `onnx_float` are quantized
+first, on the inputs of their reference, and compared with what onnxruntime makes of the
+quantized model. A model that is not supported is a row with the reason.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from tinyml.backend.compiler import CompileOptions, compile_model
 from tinyml.backend.raw_run import SimulatorError
 from tinyml.backend.runner import (
     RunOptions,
+    load_arrays,
     load_layer_checks,
     load_report,
     load_sets,
+    numbered,
     run_directory,
 )
 from tinyml.backend.toolchain import ToolchainError
 from tinyml.frontend.load import one_line
+
+FLOAT_MODELS = "onnx_float"
 
 BASELINES = Path(__file__).parent / "baselines.json"
 """What the peers take on the same simulated cores."""
@@ -74,10 +79,10 @@ class BenchRow:
 
 def find_models(folder: Path, names: Sequence[str]) -> list[Path]:
     """The models of a folder in the order of their names, or those that are named."""
+    places = [(folder / part, s) for s in ("tflite", "onnx") for part in ("", s)]
     found = {
         path.stem: path
-        for suffix in ("tflite", "onnx")
-        for place in (folder, folder / suffix)
+        for place, suffix in (*places, (folder / FLOAT_MODELS, "onnx"))
         for path in sorted(place.glob(f"*.{suffix}"))
     }
     missing = [name for name in names if name not in found]
@@ -112,6 +117,8 @@ def bench_model(path: Path, folder: Path, options: BenchOptions) -> BenchRow:
         raise DiagnosticException(f"{reference.name} is not there to compare with")
     with tempfile.TemporaryDirectory() as temporary:
         directory = Path(temporary)
+        if path.parent.name == FLOAT_MODELS:
+            path, reference = quantized(path, reference, directory)
         start = time.perf_counter()
         compile_model(path, CompileOptions(options.target)).write(directory)
         seconds = time.perf_counter() - start
@@ -128,6 +135,17 @@ def bench_model(path: Path, folder: Path, options: BenchOptions) -> BenchRow:
         compare_layers(path, folder) if options.layers else None,
         seconds,
     )
+
+
+def quantized(path: Path, reference: Path, directory: Path) -> tuple[Path, Path]:
+    """The int8 form of a float model, and its outputs on the reference's inputs."""
+    from tinyml.frontend.quantize_onnx import quantize_onnx, write_reference
+
+    inputs = numbered(load_arrays(reference), "inputs")
+    model, outputs = directory / path.name, directory / reference.name
+    quantize_onnx(path, inputs, model)
+    write_reference(model, inputs, outputs)
+    return model, outputs
 
 
 def compare_layers(path: Path, folder: Path) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ from typing import IO, NamedTuple
 
 import numpy as np
 from xdsl.dialects import arith, func, memref, scf
+from xdsl.dialects import math as math_dialect
 from xdsl.dialects.builtin import (
     DYNAMIC_INDEX,
     Float32Type,
@@ -88,6 +89,7 @@ INLINED = (
     arith.SelectOp,
     arith.MaxSIOp,
     arith.MinSIOp,
+    math_dialect.FmaOp,
 )
 TRUTHS = (
     arith.ConstantOp,
@@ -181,10 +183,15 @@ def literal(attr: Attribute) -> Expression:
                 return Expression("INT32_MIN")
             return signed(str(int(value.data)))
         case FloatAttr(value=value) if math.isfinite(value.data):
-            text = str(np.float32(value.data))
-            return signed(f"{text}f" if "." in text or "e" in text else f"{text}.0f")
+            return signed(float_text(value.data))
         case _:
             raise DiagnosticException(f"tinyml-c: no C literal for {attr}")
+
+
+def float_text(value: float) -> str:
+    """The C literal of a finite number in single precision."""
+    text = str(np.float32(value))
+    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
 
 
 def symbols_around(function: func.FuncOp) -> set[str]:
@@ -292,6 +299,9 @@ class FunctionPrinter:
                 return cast(
                     op.result.type, f"(u{c_type(op.input.type)}){self.use(op.input)}"
                 )
+            case math_dialect.FmaOp():
+                a, b, c = (self.text(v) for v in op.operands)
+                return Expression(f"TINYML_FMAF({a}, {b}, {c})", Binding.UNARY)
             case _ if isinstance(op, CASTS):
                 return cast(op.results[0].type, self.use(op.operands[0]))
             case _ if isinstance(op, WRAPPING) and wraps(op):
@@ -536,12 +546,17 @@ def declaration(op: GlobalOp) -> str:
 
 def print_global(output: IO[str], op: GlobalOp, per_line: int = 16) -> None:
     """Prints a constant's definition."""
-    numbers = global_array(op).reshape(-1).tolist()
+    array = global_array(op).reshape(-1)
+    numbers = array.tolist()
     output.write(f"{declaration(op)} = {{\n")
     for start in range(0, len(numbers), per_line):
-        # The text of a list of integers is C but for the least of them.
-        line = str(numbers[start : start + per_line])[1:-1]
-        output.write(f"  {line.replace('-2147483648', 'INT32_MIN')},\n")
+        row = numbers[start : start + per_line]
+        if array.dtype.kind == "f":
+            line = ", ".join(float_text(number) for number in row)
+        else:
+            # The text of a list of integers is C but for the least of them.
+            line = str(row)[1:-1].replace("-2147483648", "INT32_MIN")
+        output.write(f"  {line},\n")
     output.write("};\n")
 
 
@@ -556,10 +571,31 @@ NO_INLINE = """\
 """
 
 
+# Clang holds the instruction for slow on a Cortex-M and would call the C library.
+FMAF = """\
+#ifndef TINYML_FMAF
+#if defined(__arm__) && defined(__ARM_FEATURE_FMA)
+static inline float tinyml_fmaf(float a, float b, float c) {
+  __asm__("vfma.f32 %0, %1, %2" : "+t"(c) : "t"(a), "t"(b));
+  return c;
+}
+#define TINYML_FMAF tinyml_fmaf
+#elif defined(__FP_FAST_FMAF)
+#define TINYML_FMAF __builtin_fmaf
+#else
+#include <math.h>
+#define TINYML_FMAF fmaf
+#endif
+#endif
+"""
+
+
 def print_code(output: IO[str], module: ModuleOp) -> None:
     """Prints the functions of a module, and a declaration of each constant."""
     if any("no_inline" in op.attributes for op in module.ops):
         output.write(NO_INLINE)
+    if any(isinstance(op, math_dialect.FmaOp) for op in module.walk()):
+        output.write(FMAF)
     declare_constants(output, module)
     for op in module.ops:
         match op:

@@ -308,7 +308,7 @@ class HostToolchain(Toolchain):
         out.parent.mkdir(parents=True, exist_ok=True)
         paths = [str(item.path) for item in objects]
         paths += map(str, self.harness_paths())
-        run_compiler([*self.command, *self.link_flags, *paths, "-o", str(out)])
+        run_compiler([*self.command, *self.link_flags, *paths, "-lm", "-o", str(out)])
         return out
 
 

@@ -20,7 +20,12 @@ from xdsl.irdl import irdl_op_definition, operand_def, prop_def, traits_def
 from xdsl.utils.exceptions import VerifyException
 
 from tinyml.dialects.access import AxisAccess
-from tinyml.dialects.attributes import RequantAttr, Rounding, RoundingAttr
+from tinyml.dialects.attributes import (
+    INTEGER_ROUNDINGS,
+    RequantAttr,
+    Rounding,
+    RoundingAttr,
+)
 from tinyml.dialects.layer import (
     Integers,
     LayerMemoryEffect,
@@ -138,5 +143,4 @@ class PReluOp(LayerOp):
             raise VerifyException(
                 f"zero points {list(points)} are not 3 bytes (input, alpha, output)"
             )
-        if self.rounding.data is Rounding.AWAY:
-            raise VerifyException("rounding away is not defined for products")
+        self.rounding.verify_is_one_of(INTEGER_ROUNDINGS, "products")

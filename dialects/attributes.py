@@ -50,6 +50,18 @@ class Rounding(StrEnum):
     """One rounding of the exact value, ties to even (ONNX QuantizeLinear)."""
     AWAY = "away"
     """One rounding of the exact value, ties away from zero (TFLite QUANTIZE)."""
+    F32 = "f32"
+    """
+    Single precision: the accumulator becomes a float, its product with a float factor
+    another one, and that is rounded once, ties to even (onnxruntime's QLinear kernels).
+    """
+
+
+INTEGER_ROUNDINGS = (Rounding.DOUBLE, Rounding.SINGLE, Rounding.EVEN)
+"""The contracts of layers that scale integers by integer factors."""
+
+SUM_ROUNDINGS = (*INTEGER_ROUNDINGS, Rounding.F32)
+"""The contracts of layers that scale sums: weighted layers, means, additions."""
 
 
 @irdl_attr_definition
@@ -57,6 +69,10 @@ class RoundingAttr(EnumAttribute[Rounding], SpacedOpaqueSyntaxAttribute):
     """The rounding contract of a layer, `#tinyml<rounding double>`."""
 
     name = "tinyml.rounding"
+
+    def verify_is_one_of(self, contracts: Sequence[Rounding], what: str) -> None:
+        if self.data not in contracts:
+            raise VerifyException(f"rounding {self.data} is not defined for {what}")
 
 
 @irdl_attr_definition
@@ -87,6 +103,14 @@ class RequantAttr(ParametrizedAttribute):
             )
         if not -31 <= shift <= 30:
             raise VerifyException(f"requant shift {shift} is not in [-31, 30]")
+
+    def verify_is_float(self) -> None:
+        """Whether the factor has 24 bits, as `rounding f32` wants it."""
+        if self.multiplier.data % 128:
+            raise VerifyException(
+                f"requant multiplier {self.multiplier.data} has more than the 24 bits "
+                "of a float"
+            )
 
     def print_parameters(self, printer: Printer) -> None:
         with printer.in_angle_brackets():

@@ -25,6 +25,8 @@ from xdsl.utils.exceptions import VerifyException
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.attributes import (
+    INTEGER_ROUNDINGS,
+    SUM_ROUNDINGS,
     RequantAttr,
     Rounding,
     RoundingAttr,
@@ -105,8 +107,6 @@ class BinaryOp(BroadcastOp, ABC):
         super().verify_layer()
         verify_zero_points(self.zero_points, self.lhs, self.rhs, self.output)
         verify_clamp(self.clamp, self.output)
-        if self.rounding.data is Rounding.AWAY:
-            raise VerifyException("rounding away is not defined for sums and products")
 
 
 class SumOp(BinaryOp, ABC):
@@ -116,7 +116,9 @@ class SumOp(BinaryOp, ABC):
     With `rounding double` (TFLite) `a = (lhs - zp) << 20` and `b` likewise are
     requantized one by one, then their sum is. With another contract the two products
     are added exactly and rounded once; both shifts then have to be equal, and the
-    third factor has to be `<1073741824, 1>`, which is one.
+    third factor has to be `<1073741824, 1>`, which is one. `rounding f32` adds the
+    zero points' share of the result to `factor * rhs`, that to `factor * lhs`, each
+    time rounding to a float as a fused multiply-add does.
     """
 
     requant = prop_def(ArrayAttr[RequantAttr])
@@ -147,6 +149,7 @@ class SumOp(BinaryOp, ABC):
 
     def verify_layer(self) -> None:
         super().verify_layer()
+        self.rounding.verify_is_one_of(SUM_ROUNDINGS, "sums")
         if len(self.requant) != 3:
             raise VerifyException(
                 f"{len(self.requant)} requant factors, expected 3 (lhs, rhs, sum)"
@@ -154,6 +157,12 @@ class SumOp(BinaryOp, ABC):
         if self.rounding.data is Rounding.DOUBLE:
             return
         lhs, rhs, total = self.requant
+        if self.rounding.data is Rounding.F32:
+            lhs.verify_is_float()
+            rhs.verify_is_float()
+            if total != ONE:
+                raise VerifyException("rounding f32 needs the factor one for the sum")
+            return
         if lhs.shift != rhs.shift or total != ONE:
             raise VerifyException(
                 f"rounding {self.rounding.data} needs equal shifts of lhs and rhs and "
@@ -271,3 +280,7 @@ class MulOp(BinaryOp):
                 "rounding": RoundingAttr(rounding),
             },
         )
+
+    def verify_layer(self) -> None:
+        super().verify_layer()
+        self.rounding.verify_is_one_of(INTEGER_ROUNDINGS, "products")

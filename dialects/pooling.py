@@ -23,6 +23,7 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 from tinyml.dialects.attributes import (
+    SUM_ROUNDINGS,
     RequantAttr,
     Rounding,
     RoundingAttr,
@@ -179,5 +180,6 @@ class MeanOp(LayerOp):
                 f"output is {shape(self.output)}, expected {kept} or {dropped}"
             )
         verify_zero_points(self.zero_points, self.input, self.output)
-        if self.rounding.data is Rounding.AWAY:
-            raise VerifyException("rounding away is not defined for means")
+        self.rounding.verify_is_one_of(SUM_ROUNDINGS, "means")
+        if self.rounding.data is Rounding.F32:
+            self.requant.verify_is_float()

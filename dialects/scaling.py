@@ -28,6 +28,7 @@ from xdsl.utils.exceptions import VerifyException
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.attributes import (
+    INTEGER_ROUNDINGS,
     RequantAttr,
     Rounding,
     RoundingAttr,
@@ -192,8 +193,7 @@ class RequantizeOp(ScaleOp):
         verify_byte(self.input)
         verify_byte(self.output)
         verify_zero_points(self.zero_points, self.input, self.output)
-        if self.rounding.data is Rounding.AWAY:
-            raise VerifyException("rounding away is not defined for integers")
+        self.rounding.verify_is_one_of(INTEGER_ROUNDINGS, "integers")
 
 
 def verify_byte(value: SSAValue) -> None:

@@ -8,6 +8,7 @@ from abc import ABC
 from collections.abc import Sequence
 from math import prod
 
+import numpy as np
 from xdsl.dialects.builtin import (
     I8,
     I64,
@@ -15,6 +16,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     MemRefType,
     SymbolRefAttr,
+    f32,
     i8,
     i32,
     i64,
@@ -31,6 +33,7 @@ from xdsl.irdl import (
 from xdsl.utils.exceptions import VerifyException
 
 from tinyml.dialects.attributes import (
+    SUM_ROUNDINGS,
     Rounding,
     RoundingAttr,
     WindowAttr,
@@ -63,7 +66,8 @@ class WeightedOp(LayerOp, ABC):
     A layer of multiply-accumulates with constant weights.
 
     `acc = bias + sum((x - zero_point_in) * w)`, scaled per output channel by the rows
-    `(multiplier, shift)` of `requant`, plus the output's zero point, clamped.
+    `(multiplier, shift)` of `requant`, plus the output's zero point, clamped. With
+    `rounding f32` the rows are floats instead.
     """
 
     input = operand_def(MemRefType[I8])
@@ -94,7 +98,12 @@ class WeightedOp(LayerOp, ABC):
         }
         if self.bias is not None:
             found["bias"] = (self.bias, MemRefType(i32, [channels]))
-        found["requant"] = (self.requant, MemRefType(i32, [channels, 2]))
+        factors = (
+            MemRefType(f32, [channels])
+            if self.rounding.data is Rounding.F32
+            else MemRefType(i32, [channels, 2])
+        )
+        found["requant"] = (self.requant, factors)
         return found
 
     def macs(self) -> int:
@@ -105,6 +114,10 @@ class WeightedOp(LayerOp, ABC):
         table = find_global(self, self.requant)
         assert table is not None
         factors = global_array(table)
+        if self.rounding.data is Rounding.F32:
+            if not np.isfinite(factors).all():
+                raise VerifyException(f"@{self.requant.string_value()} is not finite")
+            return
         multipliers, shifts = factors[:, 0], factors[:, 1]
         if (
             (multipliers == -(1 << 31)).any()
@@ -119,8 +132,7 @@ class WeightedOp(LayerOp, ABC):
     def verify_quantization(self) -> None:
         verify_zero_points(self.zero_points, self.input, self.output)
         verify_clamp(self.clamp, self.output)
-        if self.rounding.data is Rounding.AWAY:
-            raise VerifyException("rounding away is not defined for accumulators")
+        self.rounding.verify_is_one_of(SUM_ROUNDINGS, "accumulators")
 
     def _build(
         self,

@@ -59,9 +59,9 @@ def tanh_table(scale: float, zero_point: int) -> np.ndarray:
     return flat_ends(rdbpot(tanh(argument, 4), 31 - 7), zero_point, radius)
 
 
-def exponential_table(scale: float) -> np.ndarray:
-    """exp(-i * scale) for `i` from 0 to 255, to 26 bits, for a softmax."""
-    return np.rint(np.exp(-scale * np.arange(256)) * (1 << 26)).astype(np.int32)
+def exponential_table(scale: float, one: float) -> np.ndarray:
+    """exp(-i * scale) for `i` from 0 to 255 in units of 1 / `one`, for a softmax."""
+    return np.rint(np.exp(-scale * np.arange(256)) * one).astype(np.int32)
 
 
 def relu_table(source: Grid, output: Grid) -> np.ndarray:

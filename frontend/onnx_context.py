@@ -86,6 +86,11 @@ class Pending:
         return replace(self, shape=shape, emit=emit, with_bias=None)
 
 
+def sum_rounding(node: Node) -> Rounding:
+    """How the operator takes its exact sum to the output's grid."""
+    return Rounding.F32 if node.is_integer else Rounding.EVEN
+
+
 Value = Constant | View | Pending
 
 

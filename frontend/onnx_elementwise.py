@@ -7,7 +7,7 @@ Sums and products of reals are exact until one rounding to nearest, ties to even
 
 from __future__ import annotations
 
-from math import inf
+from math import floor, inf
 
 import numpy as np
 from xdsl.ir import SSAValue
@@ -16,7 +16,7 @@ from tinyml.dialects.attributes import RequantAttr, Rounding
 from tinyml.dialects.layer_format import ONE
 from tinyml.dialects.tinyml import AddOp, MulOp, SoftmaxLookupOp
 from tinyml.frontend.activation_tables import exponential_table
-from tinyml.frontend.onnx_context import Context, Pending, Target
+from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
 from tinyml.frontend.onnx_values import (
     Constant,
     Quant,
@@ -47,10 +47,15 @@ def import_add(context: Context, node: Node) -> Pending:
 
     def emit(target: Target) -> View:
         a, b, result = aligned(context, left, right, target.label)
-        factors = sum_factors(left[1], right[1], target.quant)
+        rounding = sum_rounding(node)
+        factors = (
+            float_sum_factors(left[1], right[1], target.quant)
+            if rounding is Rounding.F32
+            else sum_factors(left[1], right[1], target.quant)
+        )
         zeros = (left[1].zero_point, right[1].zero_point, target.quant.zero_point)
         y = context.buffer(result.sizes)
-        layer = AddOp(a, b, y, factors, zeros, target.clamp, Rounding.EVEN)
+        layer = AddOp(a, b, y, factors, zeros, target.clamp, rounding)
         return result.like(context.add(layer, target.label), target.quant)
 
     return Pending(node, left[0].shape, emit)
@@ -84,6 +89,17 @@ def sum_factors(
             round(factor.multiplier.data / 2 ** (shift - factor.shift.data)), shift
         )
         for factor in factors
+    )
+    return a, b, ONE
+
+
+def float_sum_factors(
+    left: Quant, right: Quant, result: Quant
+) -> tuple[RequantAttr, RequantAttr, RequantAttr]:
+    """The ratios of scales as floats."""
+    scale = np.float32(result.scale)
+    a, b = (
+        quantize_multiplier(float(np.float32(q.scale) / scale)) for q in (left, right)
     )
     return a, b, ONE
 
@@ -169,7 +185,10 @@ def limited(context: Context, node: Node, low: float, high: float) -> Pending:
 
 
 def import_softmax(context: Context, node: Node) -> Pending:
-    """Exponentials to 26 bits, as near as single precision has them; one rounding."""
+    """
+    Exponentials to 26 bits, as near as single precision has them; one rounding.
+    QLinearSoftmax has 23 bits and a whole number for the inverse of the scale.
+    """
     node.expect_attributes("axis", "opset")
     view, source = context.quantized(node.input(0))
     rank = len(view.shape)
@@ -178,13 +197,16 @@ def import_softmax(context: Context, node: Node) -> Pending:
     if opset < 13 and axis != rank - 1:
         raise node.refuse(f"axis {axis} is not the last of {rank} dimensions")
     order = (*(i for i in range(rank) if i != axis), axis)
+    one = float(min((1 << 32) // view.shape[axis], (1 << 23) - 1))
+    exponentials = exponential_table(source.scale, one if node.is_integer else 1 << 26)
 
     def emit(target: Target) -> View:
         x = context.arranged(view, order, node.input(0))
         y = context.buffer(tuple(view.shape[d] for d in order))
-        table = context.symbol("exponentials", exponential_table(source.scale))
+        table = context.symbol("exponentials", exponentials)
         grid = target.quant if target.quant.scale <= 1 / 128 else SHARES
-        factor = quantize_multiplier(1 / grid.scale)
+        inverse = 1 / grid.scale
+        factor = quantize_multiplier(floor(inverse) if node.is_integer else inverse)
         layer = SoftmaxLookupOp(x, y, table, factor, grid.zero_point)
         result = View.of(context.add(layer, target.label), order, "float32", grid)
         return context.rescaled(result, target)

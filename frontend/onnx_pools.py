@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.tinyml import DepthwiseConv2DOp, MaxPool2DOp, MeanOp
-from tinyml.frontend.onnx_context import Context, Pending, Target
+from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
 from tinyml.frontend.onnx_values import FULL, NHWC, Quant, View, default_order
 from tinyml.frontend.onnx_weighted import arithmetic
 from tinyml.frontend.onnx_window import (
@@ -95,7 +95,8 @@ def average_pool(context: Context, node: Node, view: View, source: Quant) -> Pen
         x = context.arranged(view, NHWC, node.input(0))
         ones = np.ones((*(axis.kernel for axis in axes), channels), np.int8)
         shares = np.full(channels, 1 / count)
-        symbols = arithmetic(context, ones, shares, 2, None, source, target)
+        even = Rounding.EVEN
+        symbols = arithmetic(context, ones, shares, 2, None, source, target, even)
         layer = DepthwiseConv2DOp(
             x,
             context.buffer(result),
@@ -103,7 +104,7 @@ def average_pool(context: Context, node: Node, view: View, source: Quant) -> Pen
             window.attribute,
             (source.zero_point, target.quant.zero_point),
             target.clamp,
-            Rounding.EVEN,
+            even,
         )
         return View.of(context.add(layer, target.label), NHWC, "float32", target.quant)
 
@@ -134,11 +135,20 @@ def import_reduce_mean(context: Context, node: Node) -> Pending:
     return mean(context, view, source, axes, keep)
 
 
+def mean_factor(source: Quant, result: Quant, count: int, rounding: Rounding) -> float:
+    """What takes a sum of so many elements to the grid of their mean."""
+    if rounding is Rounding.F32:
+        single = np.float32
+        return float(single(source.scale) / (single(result.scale) * single(count)))
+    return source.scale / (count * result.scale)
+
+
 def mean(
     context: Context, view: View, source: Quant, axes: Shape, keep: bool
 ) -> Pending:
     """The mean over some dimensions of the tensor."""
     count = prod(view.shape[axis] for axis in axes)
+    rounding = sum_rounding(context.node)
     kept = tuple(1 if i in axes else n for i, n in enumerate(view.shape))
     left = tuple(n for i, n in enumerate(view.shape) if i not in axes)
     shape = kept if keep else left
@@ -153,9 +163,9 @@ def mean(
             x,
             context.buffer(tuple(kept[d] for d in order)),
             sorted(order.index(axis) for axis in axes),
-            quantize_multiplier(source.scale / (count * target.quant.scale)),
+            quantize_multiplier(mean_factor(source, target.quant, count, rounding)),
             (source.zero_point, target.quant.zero_point),
-            Rounding.EVEN,
+            rounding,
         )
         y = View.of(context.add(layer, target.label), order, "float32", target.quant)
         return context.clamped(y, target).reshaped(shape)

@@ -28,21 +28,23 @@ class Form:
     weights_axis: int = 0
     drops: tuple[str, ...] = ()
     """Attributes that mean nothing to the plain operator where they are 0."""
+    is_integer: bool = False
+    """Whether onnxruntime's kernel sums integers and scales the sum by one float."""
 
 
 FORMS = {
-    "QLinearConv": Form("Conv", (0, 3), 6, bias=8),
-    "QLinearMatMul": Form("MatMul", (0, 3), 6, weights_axis=1),
-    "com.microsoft.QGemm": Form("Gemm", (0, 3), 7, bias=6),
-    "com.microsoft.QLinearAdd": Form("Add", (0, 3), 6),
+    "QLinearConv": Form("Conv", (0, 3), 6, bias=8, is_integer=True),
+    "QLinearMatMul": Form("MatMul", (0, 3), 6, weights_axis=1, is_integer=True),
+    "com.microsoft.QGemm": Form("Gemm", (0, 3), 7, bias=6, is_integer=True),
+    "com.microsoft.QLinearAdd": Form("Add", (0, 3), 6, is_integer=True),
     "com.microsoft.QLinearAveragePool": Form(
         "AveragePool", (0,), 3, drops=("channels_last",)
     ),
     "com.microsoft.QLinearGlobalAveragePool": Form(
-        "GlobalAveragePool", (0,), 3, drops=("channels_last",)
+        "GlobalAveragePool", (0,), 3, drops=("channels_last",), is_integer=True
     ),
     "com.microsoft.QLinearMul": Form("Mul", (0, 3), 6),
-    "com.microsoft.QLinearSoftmax": Form("Softmax", (0,), 3),
+    "com.microsoft.QLinearSoftmax": Form("Softmax", (0,), 3, is_integer=True),
 }
 
 
@@ -84,8 +86,12 @@ def _expanded(
         if attributes.pop(name, 0):
             raise node.refuse(f"only {name} 0 is supported")
     result = f"{node.output} (real)"
-    yield part(form.op, tuple(real_inputs), result, attributes)
+    plain = part(form.op, tuple(real_inputs), result, attributes)
     grid = (result, node.input(form.result), node.input(form.result + 1))
+    # Sums of uint8 are not those of int8 that lie 128 below, once they are rounded.
+    zero = constants.get(grid[2])
+    signed = form.op != "Add" or (zero is not None and zero.dtype == np.int8)
+    yield replace(plain, is_integer=form.is_integer and signed)
     yield part("QuantizeLinear", grid, node.output, {})
 
 

@@ -23,7 +23,7 @@ from tinyml.dialects.tinyml import (
     FullyConnectedOp,
     PadOp,
 )
-from tinyml.frontend.onnx_context import Context, Pending, Target
+from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
 from tinyml.frontend.onnx_values import NHWC, Constant, Quant, View
 from tinyml.frontend.onnx_window import (
     ATTRIBUTES,
@@ -70,6 +70,7 @@ def arithmetic(
     bias: np.ndarray | None,
     source: Quant,
     target: Target,
+    rounding: Rounding,
 ) -> tuple[str, str | None, str]:
     """The symbols of weights, bias and factors; output channels lie along `axis`."""
     channels = weights.shape[axis]
@@ -84,7 +85,12 @@ def arithmetic(
     bias_symbol = (
         None if bias is None else context.symbol("bias", steps.astype(np.int32))
     )
-    factors = requant_table(units / target.quant.scale)
+    if rounding is Rounding.F32:
+        single = np.float32(source.scale) * scales.astype(np.float32)
+        ratios = single / np.float32(target.quant.scale)
+        factors = np.ascontiguousarray(np.broadcast_to(ratios, (channels,)))
+    else:
+        factors = requant_table(units / target.quant.scale)
     return symbol, bias_symbol, context.symbol("requant", factors)
 
 
@@ -140,13 +146,15 @@ def import_conv(context: Context, node: Node) -> Pending:
         op, axis = partial(Conv2DOp, groups=group), 0
         weights = weights.transpose(0, 2, 3, 1)
     scales = channel_scales(constant, scales, 0)
-    outputs = weights.shape[axis]
+    outputs, rounding = weights.shape[axis], sum_rounding(node)
     result = window.output(view.shape[0], view.shape[2:], outputs)
 
     def emit(bias: np.ndarray | None, target: Target) -> View:
         x = context.arranged(view, NHWC, node.input(0))
         x, inner = padded(context, x, window, source, target.label)
-        symbols = arithmetic(context, weights, scales, axis, bias, source, target)
+        symbols = arithmetic(
+            context, weights, scales, axis, bias, source, target, rounding
+        )
         layer = op(
             x,
             context.buffer(result),
@@ -154,7 +162,7 @@ def import_conv(context: Context, node: Node) -> Pending:
             inner.attribute,
             (source.zero_point, target.quant.zero_point),
             target.clamp,
-            Rounding.EVEN,
+            rounding,
         )
         y = View.of(context.add(layer, target.label), NHWC, "float32", target.quant)
         return y.reshaped(without_row(y.shape)) if flat else y
@@ -214,7 +222,7 @@ def fully_connected(
             f"input {list(view.shape)} does not match weights {list(weights.shape)}"
         )
     result = (*view.shape[:-1], outputs)
-    order = tuple(range(len(result)))
+    order, rounding = tuple(range(len(result))), sum_rounding(node)
 
     def emit(bias: np.ndarray | None, target: Target) -> View:
         # Where the rows of the buffer are those of the tensor, the order of elements
@@ -227,14 +235,14 @@ def fully_connected(
         else:
             x = context.arranged(view, tuple(range(len(view.shape))), node.input(0))
             placed = matrix
-        symbols = arithmetic(context, placed, scales, 0, bias, source, target)
+        symbols = arithmetic(context, placed, scales, 0, bias, source, target, rounding)
         layer = FullyConnectedOp(
             x,
             context.buffer(result),
             *symbols,
             (source.zero_point, target.quant.zero_point),
             target.clamp,
-            Rounding.EVEN,
+            rounding,
         )
         return View.of(context.add(layer, target.label), order, "float32", target.quant)
 

@@ -21,7 +21,8 @@ AttributeValue = int | float | str | tuple[int, ...] | np.ndarray | None
 class Node:
     """
     An operator of the graph. Absent optional inputs are empty names. `target` is what
-    the operator is called in the model, where that is not `op`.
+    the operator is called in the model, where that is not `op`. `is_integer` says that
+    its sum is computed with integers and scaled by one float.
     """
 
     index: int
@@ -31,6 +32,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, AttributeValue]
     target: str = ""
+    is_integer: bool = False
 
     @property
     def output(self) -> str:

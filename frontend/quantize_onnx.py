@@ -1,16 +1,20 @@
 """
 Quantizes float ONNX models to int8 with onnxruntime's static quantizer.
 
-Post-training quantization in QDQ form: int8 activations per tensor, symmetric int8
-weights per channel, ranges from calibration data. The quantizer is onnxruntime's own
+Post-training quantization: int8 activations per tensor, symmetric int8 weights per
+channel, ranges from calibration data. The quantizer is onnxruntime's own
 (`onnxruntime.quantization`), an extra of this project; what it writes, `onnx.py`
-imports. Scales per channel need opset 13, so older models are converted first.
+imports. Its form is that of QLinear operators: onnxruntime computes them with integers,
+which can be equalled to the bit, where QDQ form sums floats in an order of its own.
+Scales per channel need opset 13, so older models are converted first.
 """
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +103,16 @@ def write_newer(model: Path, output: Path) -> None:
     files.save_model(loaded, str(output))
 
 
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """The quantizer would rather write QDQ form, for speed on x86, and says so."""
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
 def quantize_onnx(model: Path, inputs: Sequence[np.ndarray], output: Path) -> None:
     """
     Writes the int8 form of a float model. `inputs`: per input of the model an array of
@@ -116,15 +130,16 @@ def quantize_onnx(model: Path, inputs: Sequence[np.ndarray], output: Path) -> No
         tools.shape_inference.quant_pre_process(
             str(newer), str(prepared), skip_symbolic_shape=True
         )
-        tools.quantize_static(
-            str(prepared),
-            str(result),
-            CalibrationData(names, inputs),
-            quant_format=tools.QuantFormat.QDQ,
-            per_channel=True,
-            activation_type=tools.QuantType.QInt8,
-            weight_type=tools.QuantType.QInt8,
-        )
+        with without_warnings():
+            tools.quantize_static(
+                str(prepared),
+                str(result),
+                CalibrationData(names, inputs),
+                quant_format=tools.QuantFormat.QOperator,
+                per_channel=True,
+                activation_type=tools.QuantType.QInt8,
+                weight_type=tools.QuantType.QInt8,
+            )
         output.write_bytes(result.read_bytes())
 
 
@@ -137,3 +152,14 @@ def run_onnx(model: Path, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         for arrays in zip(*inputs, strict=True)
     ]
     return [np.stack(arrays) for arrays in zip(*rows, strict=True)]
+
+
+def write_reference(model: Path, inputs: Sequence[np.ndarray], path: Path) -> None:
+    """The inputs and the model's outputs, as `tinyml run --reference` reads them."""
+
+    def named(key: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        return {f"{key}_{i}" if i else key: array for i, array in enumerate(arrays)}
+
+    outputs = run_onnx(model, inputs)
+    arrays = named("inputs", inputs) | named("ort_noopt_outputs", outputs)
+    np.savez_compressed(path, allow_pickle=False, **arrays)

@@ -13,7 +13,7 @@ from ctypes import c_float
 from typing import Any
 
 import numpy as np
-from xdsl.dialects import arith
+from xdsl.dialects import arith, math
 from xdsl.dialects.builtin import (
     Float32Type,
     FloatAttr,
@@ -25,6 +25,8 @@ from xdsl.interpreter import Interpreter, PythonValues, impl, register_impls
 from xdsl.interpreters.arith import ArithFunctions
 from xdsl.ir import Attribute, Operation
 from xdsl.utils.exceptions import InterpretationError
+
+from tinyml.interp.fixed_point import fma_f32
 
 Args = tuple[Any, ...]
 
@@ -248,6 +250,13 @@ class ScalarFunctions(ArithFunctions):
         self, interpreter: Interpreter, op: arith.MulfOp, args: Args
     ) -> PythonValues:
         return single(op, args[0] * args[1])
+
+    @impl(math.FmaOp)
+    def run_fma(
+        self, interpreter: Interpreter, op: math.FmaOp, args: Args
+    ) -> PythonValues:
+        a, b, c = (np.asarray(x, np.float32) for x in args)
+        return single(op, float(fma_f32(a, b, c)))
 
     @impl(arith.DivfOp)
     def run_divf(

@@ -22,8 +22,15 @@ Where one exact rounding saturates (at plus and minus): far beyond any byte, and
 room for a zero point in an int32.
 """
 
+F32_LIMIT = 1 << 20
+"""Where `rounding f32` saturates: a float below it has room for its fraction."""
+
 Ints = np.ndarray | np.integer[Any] | int
 """An int64 array, or what broadcasts with one."""
+
+
+Floats = np.ndarray | np.floating[Any]
+"""A float array, or what broadcasts with one."""
 
 
 def wrap32(x: Ints) -> np.ndarray:
@@ -76,6 +83,43 @@ def requantize(
             return saturated(shift_right_even(acc * multiplier, 31 - shift))
         case Rounding.AWAY:
             raise ValueError("rounding away is not defined for accumulators")
+        case Rounding.F32:
+            raise ValueError("rounding f32 takes float factors: requantize_f32")
+
+
+def requantize_f32(acc: Ints, factor: Floats) -> np.ndarray:
+    """`acc * factor` in single precision, rounded to nearest, ties to even."""
+    product = np.asarray(acc).astype(np.float32) * factor
+    limit = np.float32(F32_LIMIT)
+    return np.rint(np.clip(product, -limit, limit)).astype(np.int64)
+
+
+def single_precision(multiplier: int, shift: int) -> np.float32:
+    """The factor `multiplier * 2^(shift - 31)` of at most 24 bits as a float."""
+    return np.ldexp(np.float32(multiplier), shift - 31)
+
+
+def fma_f32(a: Floats, b: Floats, c: Floats) -> np.ndarray:
+    """
+    `a * b + c` of floats, rounded once. The sum in double precision is rounded to odd,
+    which keeps what the second rounding has to know (Boldo and Melquiond, 2008).
+    """
+    product, addend = np.multiply(a, b, dtype=np.float64), np.asarray(c, np.float64)
+    total = product + addend
+    part = total - product
+    error = (product - (total - part)) + (addend - part)
+    even = (total.view(np.int64) & 1) == 0
+    beyond = np.nextafter(total, np.copysign(np.inf, error))
+    return np.where((error != 0) & even, beyond, total).astype(np.float32)
+
+
+def sum_offset(
+    a: Floats, a_zero: int, b: Floats, b_zero: int, y_zero: int
+) -> np.float32:
+    """What the sum of two bytes times floats lacks, as onnxruntime computes it."""
+    other = b * np.float32(b_zero)
+    centred = fma_f32(a, np.float32(a_zero), other)
+    return np.float32(y_zero) - np.float32(centred)
 
 
 def divide_half_away(total: Ints, count: Ints) -> np.ndarray:

@@ -33,14 +33,19 @@ from tinyml.dialects.layer import (
 from tinyml.dialects.weighted import WeightedOp
 from tinyml.dialects.window import WindowOp
 from tinyml.interp.fixed_point import (
+    F32_LIMIT,
     divide_half_away,
     divide_to_even,
+    fma_f32,
     rdbpot,
     reciprocal_of_sum,
     requantize,
+    requantize_f32,
     shift_right_even,
+    single_precision,
     softmax_exp_table,
     srdhm,
+    sum_offset,
     wrap32,
 )
 from tinyml.interp.memref import uninitialized
@@ -108,7 +113,10 @@ def finish(op: WeightedOp, acc: Array, y: Array) -> None:
     bias, table = constant(op, "bias"), constant(op, "requant")
     assert table is not None
     total = wrap32(acc.astype(np.int64) + (0 if bias is None else bias))
-    scaled = requantize(total, table[:, 0], table[:, 1], op.rounding.data)
+    if op.rounding.data is Rounding.F32:
+        scaled = requantize_f32(total, table)
+    else:
+        scaled = requantize(total, table[:, 0], table[:, 1], op.rounding.data)
     saturate(y, wrap32(scaled + integers(op.zero_points)[-1]), *integers(op.clamp))
 
 
@@ -117,6 +125,11 @@ def add_or_subtract(op: SumOp, a: Array, b: Array, y: Array, sign: int) -> None:
     a_zero, b_zero, y_zero = integers(op.zero_points)
     left, right = a.astype(np.int64) - a_zero, b.astype(np.int64) - b_zero
     (m, s), (n, t), (k, u) = ((r.multiplier.data, r.shift.data) for r in op.requant)
+    if op.rounding.data is Rounding.F32:
+        x, z = single_precision(m, s), np.float32(sign) * single_precision(n, t)
+        total = fma_f32(b, z, sum_offset(x, a_zero, z, b_zero, y_zero))
+        saturate(y, np.rint(fma_f32(a, x, total)), *integers(op.clamp))
+        return
     if op.rounding.data is Rounding.DOUBLE:
         left = requantize(left << 20, m, s, Rounding.DOUBLE)
         right = requantize(right << 20, n, t, Rounding.DOUBLE)
@@ -294,7 +307,10 @@ class TinyMLFunctions(InterpreterFunctions):
         x_zero, y_zero = integers(op.zero_points)
         total = (x.astype(np.int64) - x_zero).sum(axis=integers(op.axes))
         factor = op.requant.multiplier.data, op.requant.shift.data
-        mean = requantize(total, *factor, op.rounding.data)
+        if op.rounding.data is Rounding.F32:
+            mean = requantize_f32(total, single_precision(*factor))
+        else:
+            mean = requantize(total, *factor, op.rounding.data)
         saturate(y, wrap32(mean + y_zero), -128, 127)
         return ()
 
@@ -333,8 +349,8 @@ class TinyMLFunctions(InterpreterFunctions):
     ) -> PythonValues:
         x, y = args
         low, high = integer_range(buffer_type(op.output).element_type)
-        # Beyond 2^20 all values saturate; NaN becomes the lowest value.
-        limit = np.float32(1 << 20)
+        # Beyond the limit all values saturate; NaN becomes the lowest value.
+        limit = np.float32(F32_LIMIT)
         with np.errstate(all="ignore"):
             ratio = x / np.float32(op.scale.value.data)
         ratio = np.where(ratio > -limit, np.minimum(ratio, limit), -limit)

@@ -283,21 +283,13 @@ def describe_run(result: Mapping[str, Any]) -> str:
 
 
 def command_quantize(args: argparse.Namespace) -> int:
-    import numpy as np
-
     from tinyml.backend.runner import load_arrays, numbered
-    from tinyml.frontend.quantize_onnx import quantize_onnx, run_onnx
+    from tinyml.frontend.quantize_onnx import quantize_onnx, write_reference
 
     inputs = numbered(load_arrays(args.calibration), "inputs")
     quantize_onnx(args.model, inputs, args.output)
     if args.reference is not None:
-        outputs = run_onnx(args.output, inputs)
-        names = ["ort_noopt_outputs"] + [
-            f"ort_noopt_outputs_{number}" for number in range(1, len(outputs))
-        ]
-        keys = ["inputs"] + [f"inputs_{number}" for number in range(1, len(inputs))]
-        arrays = dict(zip([*keys, *names], [*inputs, *outputs], strict=True))
-        np.savez_compressed(args.reference, allow_pickle=False, **arrays)
+        write_reference(args.output, inputs, args.reference)
     return 0
 
 

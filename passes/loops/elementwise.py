@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from xdsl.dialects.builtin import i32, i64
+import numpy as np
+from xdsl.dialects import arith, math
+from xdsl.dialects.builtin import f32, i32, i64
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.activation import LookupOp, PReluOp
@@ -25,6 +27,7 @@ from tinyml.dialects.layer import (
     integers,
     shape,
 )
+from tinyml.interp.fixed_point import single_precision, sum_offset
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands
 from tinyml.passes.loops.requantize import (
@@ -32,6 +35,7 @@ from tinyml.passes.loops.requantize import (
     double_rounding,
     may_wrap,
     requantize,
+    round_float,
     single_rounding,
 )
 
@@ -96,7 +100,29 @@ def map_pairs(
     k.nest(whole, element)
 
 
+def lower_sum_f32(k: Kernel, op: SumOp, operands: Operands) -> None:
+    a_zero, b_zero, y_zero = integers(op.zero_points)
+    a_scale, b_scale = (
+        single_precision(r.multiplier.data, r.shift.data) for r in op.requant.data[:2]
+    )
+    if isinstance(op, SubOp):
+        b_scale = -b_scale
+    offset = k.f32(float(sum_offset(a_scale, a_zero, b_scale, b_zero, y_zero)))
+
+    def scaled(byte: SSAValue, scale: np.float32, more: SSAValue) -> SSAValue:
+        real = k.insert(arith.SIToFPOp(k.extend(byte, i32), f32))
+        return k.insert(math.FmaOp(real, k.f32(float(scale)), more))
+
+    def add(a: SSAValue, b: SSAValue) -> SSAValue:
+        total = scaled(a, a_scale, scaled(b, b_scale, offset))
+        return k.clamp(round_float(k, total), *integers(op.clamp))
+
+    map_pairs(k, op, operands, add)
+
+
 def lower_sum(k: Kernel, op: SumOp, operands: Operands) -> None:
+    if op.rounding.data is Rounding.F32:
+        return lower_sum_f32(k, op, operands)
     combine = k.add if isinstance(op, AddOp) else k.sub
     a_zero, b_zero, y_zero = integers(op.zero_points)
     a_factor, b_factor, y_factor = (constant_factor(k, r) for r in op.requant)

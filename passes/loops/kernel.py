@@ -165,6 +165,14 @@ class Kernel:
             "clamped",
         )
 
+    def clamp_float(self, a: SSAValue, limit: int) -> SSAValue:
+        """A float in [-limit, limit]; not-a-number becomes -limit."""
+        low, high = self.f32(-limit), self.f32(limit)
+        above = self.insert(arith.CmpfOp(a, low, "ogt"))
+        a = self.select(above, a, low)
+        below = self.insert(arith.CmpfOp(a, high, "olt"))
+        return self.select(below, a, high)
+
     def compare(self, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
         return self.insert(arith.CmpiOp(a, b, predicate))
 

@@ -7,12 +7,18 @@ from math import prod
 
 from xdsl.ir import SSAValue
 
+from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.layer import integers, shape
 from tinyml.dialects.pooling import PoolOp
 from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands
-from tinyml.passes.loops.requantize import constant_factor, may_wrap, requantize
+from tinyml.passes.loops.requantize import (
+    constant_factor,
+    float_factor,
+    may_wrap,
+    requantize,
+)
 
 Combine = Callable[[SSAValue, SSAValue], SSAValue]
 Finish = Callable[[SSAValue, SSAValue], SSAValue]
@@ -94,9 +100,14 @@ def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
 
         (acc,) = total(0, at, (k.i32(0),))
         centred = k.sub(acc, k.i32(x_zero * prod(inner)))
-        factor = constant_factor(k, op.requant)
-        scaled = requantize(k, centred, factor, op.rounding.data)
-        wrap = may_wrap(factor, op.rounding.data)
+        rounding = op.rounding.data
+        factor = (
+            float_factor(k, op.requant)
+            if rounding is Rounding.F32
+            else constant_factor(k, op.requant)
+        )
+        scaled = requantize(k, centred, factor, rounding)
+        wrap = may_wrap(factor, rounding)
         shifted = k.add(scaled, k.i32(y_zero), "shifted", wrap)
         k.store(k.clamp(shifted, -128, 127), y, *at)
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from xdsl.dialects.builtin import i32, i64
+from xdsl.dialects import arith
+from xdsl.dialects.builtin import f32, i32, i64
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.attributes import RequantAttr, Rounding
-from tinyml.interp.fixed_point import SATURATION
+from tinyml.interp.fixed_point import F32_LIMIT, SATURATION, single_precision
 from tinyml.passes.loops.kernel import Kernel
 
 
@@ -28,6 +29,18 @@ class Factor:
     greatest_shift: int
 
 
+@dataclass(frozen=True)
+class FloatFactor:
+    """A requantization factor of `rounding f32`."""
+
+    value: SSAValue
+
+
+def float_factor(kernel: Kernel, requant: RequantAttr) -> FloatFactor:
+    factor = single_precision(requant.multiplier.data, requant.shift.data)
+    return FloatFactor(kernel.f32(float(factor)))
+
+
 def constant_factor(kernel: Kernel, requant: RequantAttr) -> Factor:
     multiplier, shift = requant.multiplier.data, requant.shift.data
     return Factor(kernel.i32(multiplier), kernel.i32(shift), shift, shift)
@@ -35,11 +48,13 @@ def constant_factor(kernel: Kernel, requant: RequantAttr) -> Factor:
 
 def table_factor(
     kernel: Kernel, buffer: SSAValue, channel: SSAValue, table: np.ndarray
-) -> Factor:
+) -> Factor | FloatFactor:
     """
-    Row `channel` of a table [channels, 2] whose content is `table`. What is the same
-    for all channels is a constant.
+    Row `channel` of a table [channels, 2] whose content is `table`, or of floats. What
+    is the same for all channels is a constant.
     """
+    if table.dtype == np.float32:
+        return FloatFactor(kernel.load(buffer, channel, hint="factor"))
     least, greatest = int(table[:, 1].min()), int(table[:, 1].max())
     multiplier = kernel.load(buffer, channel, kernel.index(0), hint="multiplier")
     if least == greatest:
@@ -78,19 +93,42 @@ def rdbpot(k: Kernel, x: SSAValue, exponent: SSAValue, least: int) -> SSAValue:
     return k.add(k.shr(x, exponent), k.extend_unsigned(above, i32), "scaled")
 
 
-def may_wrap(by: Factor, rounding: Rounding) -> bool:
+def may_wrap(by: Factor | FloatFactor, rounding: Rounding) -> bool:
     """Whether a zero point may carry a requantized accumulator out of 32 bits."""
+    if isinstance(by, FloatFactor):
+        return False
     return rounding is Rounding.DOUBLE and by.greatest_shift >= 0
 
 
 def requantize(
-    k: Kernel, acc: SSAValue, by: Factor, rounding: Rounding, bits: int = 31
+    k: Kernel,
+    acc: SSAValue,
+    by: Factor | FloatFactor,
+    rounding: Rounding,
+    bits: int = 31,
 ) -> SSAValue:
     """`acc * factor` as i32 under a contract; `acc` is an i32 in [-2^bits, 2^bits]."""
+    if isinstance(by, FloatFactor):
+        return single_precision_product(k, acc, by.value)
     if rounding is Rounding.DOUBLE:
         return double_rounding(k, acc, by)
     product = k.mul(k.extend(acc, i64), k.extend(by.multiplier, i64))
     return single_rounding(k, product, by, rounding, bits + 31)
+
+
+def single_precision_product(k: Kernel, acc: SSAValue, factor: SSAValue) -> SSAValue:
+    """`acc * factor` in single precision, to nearest, ties to even, as i32."""
+    real = k.insert(arith.SIToFPOp(acc, f32), "real")
+    return round_float(k, k.insert(arith.MulfOp(real, factor)))
+
+
+def round_float(k: Kernel, real: SSAValue) -> SSAValue:
+    """The nearest integer, ties to even, as i32; saturates at 2^20."""
+    product = k.clamp_float(real, F32_LIMIT)
+    # The sum has no bits left for a fraction, so the addition rounds.
+    shift = k.f32(3 << 22)
+    rounded = k.insert(arith.SubfOp(k.insert(arith.AddfOp(product, shift)), shift))
+    return k.insert(arith.FPToSIOp(rounded, i32), "scaled")
 
 
 def double_rounding(k: Kernel, acc: SSAValue, by: Factor) -> SSAValue:

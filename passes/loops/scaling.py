@@ -10,6 +10,7 @@ from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.constants import is_unsigned
 from tinyml.dialects.layer import buffer_type, integer_range, integers
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
+from tinyml.interp.fixed_point import F32_LIMIT
 from tinyml.passes.loops.elementwise import CENTRED_BITS, centred, map_elements
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands
@@ -38,12 +39,10 @@ def lower_requantize(k: Kernel, op: RequantizeOp, operands: Operands) -> None:
 def lower_quantize(k: Kernel, op: QuantizeOp, operands: Operands) -> None:
     low, high = integer_range(buffer_type(op.output).element_type)
     (zero_point,) = integers(op.zero_points)
-    # Far beyond any byte, yet exact in single precision and in i32.
-    limit = float(1 << 20)
 
     def convert(x: SSAValue) -> SSAValue:
         ratio = k.insert(arith.DivfOp(x, k.f32(op.scale.value.data)))
-        ratio = clamp_float(k, ratio, limit)
+        ratio = k.clamp_float(ratio, F32_LIMIT)
         whole = k.insert(arith.FPToSIOp(ratio, i32))
         rest = k.insert(arith.SubfOp(ratio, k.insert(arith.SIToFPOp(whole, f32))))
         up, down = beyond_half(k, rest, whole, op.rounding.data)
@@ -53,14 +52,6 @@ def lower_quantize(k: Kernel, op: QuantizeOp, operands: Operands) -> None:
         return k.clamp(k.add(rounded, k.i32(zero_point)), low, high)
 
     map_elements(k, op, [operands["input"]], operands["output"], convert)
-
-
-def clamp_float(k: Kernel, x: SSAValue, limit: float) -> SSAValue:
-    """x in [-limit, limit]; not-a-number becomes -limit."""
-    above = k.insert(arith.CmpfOp(x, k.f32(-limit), "ogt"))
-    x = k.select(above, x, k.f32(-limit))
-    below = k.insert(arith.CmpfOp(x, k.f32(limit), "olt"))
-    return k.select(below, x, k.f32(limit))
 
 
 def beyond_half(

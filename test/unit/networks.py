@@ -24,7 +24,14 @@ from xdsl.universe import Universe
 
 from tinyml.dialects import tinyml
 from tinyml.dialects.access import AxisAccess
-from tinyml.dialects.attributes import RequantAttr, Rounding, TensorAttr, WindowAttr
+from tinyml.dialects.attributes import (
+    INTEGER_ROUNDINGS,
+    SUM_ROUNDINGS,
+    RequantAttr,
+    Rounding,
+    TensorAttr,
+    WindowAttr,
+)
 from tinyml.dialects.constants import UI8, numpy_dtype
 from tinyml.dialects.layer import LayerOp, buffer_type, integer_range, shape
 from tinyml.dialects.network import layers, network_function, network_inputs
@@ -40,7 +47,7 @@ STABLE = settings(
 )
 """For tests of random layers. They are small; to shrink one further takes minutes."""
 
-ACCUMULATOR_ROUNDINGS = (Rounding.DOUBLE, Rounding.SINGLE, Rounding.EVEN)
+
 ONE = RequantAttr(1 << 30, 1)
 
 
@@ -229,13 +236,16 @@ def random_weighted(
     name = f"c{len(b.globals)}"
     gain = 1 / (max(1, prod(weights) // channels) ** 0.5 * 80)
     factors, bias = random_factors(r, channels, gain), random_bias(r, channels)
+    rounding = r.choice(SUM_ROUNDINGS)
+    if rounding is Rounding.F32:
+        factors = np.ldexp(factors[:, 0].astype(np.float32), factors[:, 1] - 31)
     return Weighted(
         b.constant(f"{name}_weights", random_bytes(r, weights, i8)),
         b.constant(f"{name}_bias", bias.astype(np.int32)) if r.random() < 0.8 else None,
         b.constant(f"{name}_requant", factors),
         (random_zero_point(r), random_zero_point(r)),
         random_clamp(r),
-        r.choice(ACCUMULATOR_ROUNDINGS),
+        rounding,
     )
 
 
@@ -362,6 +372,11 @@ def zero_points(r: random.Random, count: int) -> list[int]:
     return [random_zero_point(r) for _ in range(count)]
 
 
+def of_24_bits(factor: RequantAttr) -> RequantAttr:
+    """A factor that is a float."""
+    return RequantAttr(factor.multiplier.data // 128 * 128, factor.shift)
+
+
 def add_sum(
     b: NetworkBuilder,
     r: random.Random,
@@ -369,10 +384,12 @@ def add_sum(
     layer: type[tinyml.AddOp | tinyml.SubOp],
 ) -> SSAValue:
     other, size = partner(b, r, x)
-    rounding = r.choice(ACCUMULATOR_ROUNDINGS)
+    rounding = r.choice(SUM_ROUNDINGS)
     if rounding is Rounding.DOUBLE:
         factors = [random_factor(r, 0.6), random_factor(r, 0.6)]
         factors.append(random_factor(r, 2.0**-19))
+    elif rounding is Rounding.F32:
+        factors = [of_24_bits(random_factor(r, 0.6)) for _ in range(2)] + [ONE]
     else:
         left, right = random_factor(r, 0.6), random_factor(r, 0.6)
         factors = [left, RequantAttr(right.multiplier, left.shift), ONE]
@@ -396,7 +413,7 @@ def add_mul(
     b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
 ) -> SSAValue:
     other, size = partner(b, r, x)
-    rounding, factor = r.choice(ACCUMULATOR_ROUNDINGS), random_factor(r, 1 / 200)
+    rounding, factor = r.choice(INTEGER_ROUNDINGS), random_factor(r, 1 / 200)
     quantization = factor, zero_points(r, 3), random_clamp(r), rounding
     y = b.buffer(size, i8)
     return append(b, tinyml.MulOp(*either_way(r, x, other), y, *quantization))
@@ -423,7 +440,7 @@ def add_prelu(
     alpha = random_bytes(r, [shape(x)[-1]], i8)
     name = b.constant(f"c{len(b.globals)}_alpha", alpha)
     factors = [random_factor(r, 1.0), random_factor(r, 1 / 100)]
-    y, rounding = b.buffer(shape(x), i8), r.choice(ACCUMULATOR_ROUNDINGS)
+    y, rounding = b.buffer(shape(x), i8), r.choice(INTEGER_ROUNDINGS)
     return append(b, tinyml.PReluOp(x, y, name, factors, zero_points(r, 3), rounding))
 
 
@@ -519,7 +536,9 @@ def add_mean(
         1 if i in axes else n for i, n in enumerate(shape(x)) if keep or i not in axes
     ]
     count = prod(shape(x)[i] for i in axes)
-    factor, rounding = random_factor(r, 1 / count), r.choice(ACCUMULATOR_ROUNDINGS)
+    factor, rounding = random_factor(r, 1 / count), r.choice(SUM_ROUNDINGS)
+    if rounding is Rounding.F32:
+        factor = of_24_bits(factor)
     y = b.buffer(size, i8)
     return append(b, tinyml.MeanOp(x, y, axes, factor, zero_points(r, 2), rounding))
 
@@ -560,7 +579,7 @@ def add_requantize(
 ) -> SSAValue:
     source, target = buffer_type(x).element_type, r.choice([i8, UI8])
     points = [random_zero_point(r, source), random_zero_point(r, target)]
-    rounding, factor = r.choice(ACCUMULATOR_ROUNDINGS), random_factor(r, 1.0)
+    rounding, factor = r.choice(INTEGER_ROUNDINGS), random_factor(r, 1.0)
     y = b.buffer(shape(x), target)
     return append(b, tinyml.RequantizeOp(x, y, factor, points, rounding))
 

@@ -90,6 +90,23 @@ def nearest(x: Fraction, rounding: Rounding) -> int:
             return low + (x > 0)
 
 
+def rounded_float(x: Fraction) -> Fraction:
+    """The number of 24 bits nearest to x, ties to even."""
+    if x == 0:
+        return x
+    size = abs(x.numerator).bit_length() - x.denominator.bit_length()
+    unit = Fraction(2) ** (size - 24)
+    while abs(x) / unit >= 1 << 24:
+        unit *= 2
+    return nearest(x / unit, Rounding.EVEN) * unit
+
+
+def scaled_float(acc: int, factor: Fraction) -> int:
+    """`acc * factor` with two roundings to floats and one to an integer."""
+    product = rounded_float(rounded_float(Fraction(acc)) * factor)
+    return nearest(product, Rounding.EVEN)
+
+
 def requantize(acc: int, multiplier: int, shift: int, rounding: Rounding) -> int:
     """`acc * multiplier * 2^(shift - 31)`; only gemmlowp's wraps."""
     if rounding is Rounding.DOUBLE:
@@ -279,9 +296,12 @@ def positions(size: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def weighted_output(op: WeightedOp, channel: int, acc: int) -> int:
     if op.bias is not None:
         acc += constant(op, "bias")[channel]
-    multiplier, shift = constant(op, "requant")[channel]
     rounding = op.rounding.data
-    result = requantize(int32(acc), multiplier, shift, rounding)
+    if rounding is Rounding.F32:
+        result = scaled_float(int32(acc), Fraction(constant(op, "requant")[channel]))
+    else:
+        multiplier, shift = constant(op, "requant")[channel]
+        result = requantize(int32(acc), multiplier, shift, rounding)
     result += op.zero_points.get_values()[1]
     low, high = op.clamp.get_values()
     return clamp(int32(result) if rounding is Rounding.DOUBLE else result, low, high)
@@ -347,6 +367,10 @@ def factor(attr: RequantAttr) -> tuple[int, int]:
     return attr.multiplier.data, attr.shift.data
 
 
+def real_factor(attr: RequantAttr) -> Fraction:
+    return attr.multiplier.data * Fraction(2) ** (attr.shift.data - 31)
+
+
 def add(
     op: tinyml.AddOp | tinyml.SubOp, a: np.ndarray, b: np.ndarray, y: np.ndarray
 ) -> None:
@@ -362,6 +386,14 @@ def add(
             total += sign * multiply_by_quantized_multiplier(right << 20, *factors[1])
             total = multiply_by_quantized_multiplier(int32(total), *factors[2])
             total = int32(total + y_zero)
+        elif rounding is Rounding.F32:
+            x, z = (
+                real_factor(op.requant.data[0]),
+                sign * real_factor(op.requant.data[1]),
+            )
+            offset = rounded_float(a_zero * x + rounded_float(b_zero * z))
+            total = rounded_float(b[at] * z + rounded_float(y_zero - offset))
+            total = nearest(rounded_float(a[at] * x + total), Rounding.EVEN)
         else:
             (m, s), (n, t), _ = factors
             real = left * Fraction(m, 1 << (31 - s))
@@ -371,6 +403,8 @@ def add(
 
 
 def rescaled(x: int, attr: RequantAttr, rounding: Rounding, zero: int) -> int:
+    if rounding is Rounding.F32:
+        return scaled_float(x, real_factor(attr)) + zero
     result = requantize(x, *factor(attr), rounding) + zero
     return int32(result) if rounding is Rounding.DOUBLE else result
 

@@ -16,14 +16,17 @@ from hypothesis import strategies as st
 
 from tinyml.dialects.attributes import Rounding
 from tinyml.interp.fixed_point import (
+    F32_LIMIT,
     INT32_MAX,
     INT32_MIN,
     SATURATION,
     divide_half_away,
     exp_on_negative_values,
+    fma_f32,
     rdbpot,
     reciprocal_of_sum,
     requantize,
+    requantize_f32,
     shift_right_even,
     softmax_exp_table,
     srdhm,
@@ -239,3 +242,34 @@ def test_softmax_table(multiplier: int, shift: int):
         if -difference >= least:
             expected = scalar.exp_on_negative_values(scaled)
         assert table[difference] == expected
+
+
+@given(
+    a=st.floats(-1e6, 1e6, width=32),
+    b=st.floats(-1e6, 1e6, width=32),
+    c=st.floats(-1e6, 1e6, width=32),
+)
+def test_fma_f32(a: float, b: float, c: float):
+    """Rounded once, also where double precision cannot hold the sum."""
+    exact = Fraction(a) * Fraction(b) + Fraction(c)
+    tiny = Fraction(2) ** -126
+    if exact == 0 or abs(exact) >= tiny:
+        found = fma_f32(np.float32(a), np.float32(b), np.float32(c))
+        assert Fraction(float(found)) == scalar.rounded_float(exact)
+
+
+def test_fma_f32_does_not_round_twice():
+    """The product is half a unit less 2^-50, which a double loses beside 2^20."""
+    a, b, c = 1 + 2**-23, (1 - 2**-23) / 16, 2**20 + 1 / 8
+    assert np.float32(a * b + c) == 2**20 + 1 / 4
+    assert fma_f32(np.float32(a), np.float32(b), np.float32(c)) == 2**20 + 1 / 8
+
+
+@given(
+    acc=st.integers(-(1 << 31), (1 << 31) - 1),
+    factor=st.floats(2**-40, 2**-8, width=32),
+)
+def test_requantize_f32(acc: int, factor: float):
+    found = requantize_f32(acc, np.float32(factor))
+    wanted = scalar.scaled_float(acc, Fraction(factor))
+    assert found == max(-F32_LIMIT, min(F32_LIMIT, wanted))

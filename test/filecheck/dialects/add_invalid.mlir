@@ -68,7 +68,7 @@ func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
     zero_points [0, 0, 0] clamp [-128, 127] rounding away
   func.return
 }
-// CHECK: rounding away is not defined for sums and products
+// CHECK: rounding away is not defined for sums
 
 // -----
 
@@ -101,3 +101,25 @@ func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
   func.return
 }
 // CHECK: rounding single needs equal shifts of lhs and rhs and the factor one for the sum
+
+// -----
+
+// Single precision takes factors of 24 bits ...
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741825, 1>, #tinyml.requant<1073741824, 1>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding f32
+  func.return
+}
+// CHECK: requant multiplier 1073741825 has more than the 24 bits of a float
+
+// -----
+
+// ... and scales no sum.
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.add ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 0>]
+    zero_points [0, 0, 0] clamp [-128, 127] rounding f32
+  func.return
+}
+// CHECK: rounding f32 needs the factor one for the sum

@@ -18,7 +18,7 @@
 // -----
 
 "test.op"() {a = #tinyml<rounding up>} : () -> ()
-// CHECK: Expected `double`, `single`, `even`, or `away`.
+// CHECK: Expected `double`, `single`, `even`, `away`, or `f32`.
 
 // -----
 

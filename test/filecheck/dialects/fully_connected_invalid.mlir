@@ -38,3 +38,15 @@ func.func @main(%x: memref<4xi8>, %y: memref<2xi8>) {
   func.return
 }
 // CHECK: rounding away is not defined for accumulators
+
+// -----
+
+// Factors of single precision are floats.
+"memref.global"() <{sym_name = "w", type = memref<2x4xi8>, initial_value = dense<1> : tensor<2x4xi8>, sym_visibility = "private", constant}> : () -> ()
+"memref.global"() <{sym_name = "rq", type = memref<2x2xi32>, initial_value = dense<1> : tensor<2x2xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%x: memref<1x4xi8>, %y: memref<1x2xi8>) {
+  tinyml.fully_connected ins(%x : memref<1x4xi8>) outs(%y : memref<1x2xi8>)
+    weights @w requant @rq zero_points [0, 0] clamp [-128, 127] rounding f32
+  func.return
+}
+// CHECK: @rq is memref<2x2xi32>, expected memref<2xf32>

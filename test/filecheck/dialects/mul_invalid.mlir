@@ -36,4 +36,4 @@ func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
     zero_points [0, 0, 0] clamp [-128, 127] rounding away
   func.return
 }
-// CHECK: rounding away is not defined for sums and products
+// CHECK: rounding away is not defined for products
