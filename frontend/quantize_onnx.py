@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ def write_newer(model: Path, output: Path) -> None:
 
 
 @contextmanager
-def without_warnings() -> Iterator[None]:
+def without_warnings() -> Generator[None]:
     """The quantizer would rather write QDQ form, for speed on x86, and says so."""
     logging.disable(logging.WARNING)
     try:
