@@ -29,6 +29,7 @@ from tinyml.dialects.tinyml import (
     TransposeOp,
 )
 from tinyml.frontend.builder import NetworkBuilder, c_identifier
+from tinyml.frontend.even_factors import even_multiplier
 from tinyml.frontend.onnx_values import (
     FULL,
     Clamp,
@@ -40,7 +41,6 @@ from tinyml.frontend.onnx_values import (
     permuted,
 )
 from tinyml.frontend.qdq_graph import Graph, Node
-from tinyml.frontend.quantization import quantize_multiplier
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ class Context:
             op = RequantizeOp(
                 view.buffer,
                 self.buffer(view.sizes),
-                quantize_multiplier(view.quant.scale / quant.scale),
+                even_multiplier(view.quant.scale / quant.scale, quant.zero_point),
                 (view.quant.zero_point, quant.zero_point),
                 Rounding.EVEN,
             )

@@ -16,6 +16,7 @@ from tinyml.dialects.attributes import RequantAttr, Rounding
 from tinyml.dialects.layer_format import ONE
 from tinyml.dialects.tinyml import AddOp, MulOp, SoftmaxLookupOp
 from tinyml.frontend.activation_tables import exponential_table
+from tinyml.frontend.even_factors import even_multiplier, even_sum_factors
 from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
 from tinyml.frontend.onnx_values import (
     Constant,
@@ -67,8 +68,9 @@ def import_mul(context: Context, node: Node) -> Pending:
 
     def emit(target: Target) -> View:
         a, b, result = aligned(context, left, right, target.label)
-        factor = quantize_multiplier(
-            left[1].scale * right[1].scale / target.quant.scale
+        factor = even_multiplier(
+            left[1].scale * right[1].scale / target.quant.scale,
+            target.quant.zero_point,
         )
         zeros = (left[1].zero_point, right[1].zero_point, target.quant.zero_point)
         y = context.buffer(result.sizes)
@@ -82,15 +84,9 @@ def sum_factors(
     left: Quant, right: Quant, result: Quant
 ) -> tuple[RequantAttr, RequantAttr, RequantAttr]:
     """Factors of one shift for two summands, and the factor one for their sum."""
-    factors = [quantize_multiplier(q.scale / result.scale) for q in (left, right)]
-    shift = max(factor.shift.data for factor in factors)
-    a, b = (
-        RequantAttr(
-            round(factor.multiplier.data / 2 ** (shift - factor.shift.data)), shift
-        )
-        for factor in factors
-    )
-    return a, b, ONE
+    zeros = (left.zero_point, right.zero_point, result.zero_point)
+    ratios = (left.scale / result.scale, right.scale / result.scale)
+    return (*even_sum_factors(ratios, zeros), ONE)
 
 
 def float_sum_factors(

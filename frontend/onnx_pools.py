@@ -12,8 +12,9 @@ from math import prod
 
 import numpy as np
 
-from tinyml.dialects.attributes import Rounding
+from tinyml.dialects.attributes import RequantAttr, Rounding
 from tinyml.dialects.tinyml import DepthwiseConv2DOp, MaxPool2DOp, MeanOp
+from tinyml.frontend.even_factors import even_multiplier
 from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
 from tinyml.frontend.onnx_values import FULL, NHWC, Quant, View, default_order
 from tinyml.frontend.onnx_weighted import arithmetic
@@ -135,12 +136,15 @@ def import_reduce_mean(context: Context, node: Node) -> Pending:
     return mean(context, view, source, axes, keep)
 
 
-def mean_factor(source: Quant, result: Quant, count: int, rounding: Rounding) -> float:
+def mean_factor(
+    source: Quant, result: Quant, count: int, rounding: Rounding
+) -> RequantAttr:
     """What takes a sum of so many elements to the grid of their mean."""
     if rounding is Rounding.F32:
         single = np.float32
-        return float(single(source.scale) / (single(result.scale) * single(count)))
-    return source.scale / (count * result.scale)
+        ratio = single(source.scale) / (single(result.scale) * single(count))
+        return quantize_multiplier(float(ratio))
+    return even_multiplier(source.scale / (count * result.scale), result.zero_point)
 
 
 def mean(
@@ -163,7 +167,7 @@ def mean(
             x,
             context.buffer(tuple(kept[d] for d in order)),
             sorted(order.index(axis) for axis in axes),
-            quantize_multiplier(mean_factor(source, target.quant, count, rounding)),
+            mean_factor(source, target.quant, count, rounding),
             (source.zero_point, target.quant.zero_point),
             rounding,
         )

@@ -23,6 +23,7 @@ from tinyml.dialects.tinyml import (
     FullyConnectedOp,
     PadOp,
 )
+from tinyml.frontend.even_factors import even_table
 from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
 from tinyml.frontend.onnx_values import NHWC, Constant, Quant, View
 from tinyml.frontend.onnx_window import (
@@ -34,7 +35,6 @@ from tinyml.frontend.onnx_window import (
     without_row,
 )
 from tinyml.frontend.qdq_graph import Node, Shape
-from tinyml.frontend.quantization import requant_table
 
 Emit = Callable[[np.ndarray | None, Target], View]
 """Makes a layer from its bias, in reals per output channel, and its target."""
@@ -90,7 +90,8 @@ def arithmetic(
         ratios = single / np.float32(target.quant.scale)
         factors = np.ascontiguousarray(np.broadcast_to(ratios, (channels,)))
     else:
-        factors = requant_table(units / target.quant.scale)
+        ratios, zero_point = units / target.quant.scale, target.quant.zero_point
+        factors = even_table(ratios, zero_point, largest)
     return symbol, bias_symbol, context.symbol("requant", factors)
 
 

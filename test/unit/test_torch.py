@@ -17,9 +17,9 @@ from torch_models import (
     REFUSED,
     Joined,
     Runs,
+    converted,
     nn,
     others_quantizer,
-    pt2e,
     random_runs,
     seeded,
     torch,
@@ -179,14 +179,7 @@ def test_other_quantizers(per_channel: bool, unsigned: bool, fold: bool):
     model = seeded(
         lambda: nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3))
     )
-    arguments = (torch.as_tensor(runs[0]),)
-    with torch.no_grad():
-        graph = torch.export.export(model, arguments).module()
-        prepared = pt2e.prepare_pt2e(graph, others_quantizer(per_channel, unsigned))
-        for x in runs:
-            prepared(torch.as_tensor(x))
-        converted = pt2e.convert_pt2e(prepared, fold_quantize=fold)
-        program = torch.export.export(converted, arguments)
+    program = converted(model, others_quantizer(per_channel, unsigned), runs, fold)
     module = imported(program)
     steps = (ours(module, runs) - outputs_of(program, runs)) / output_scale(module)
     assert np.abs(steps).max() < 1.01

@@ -259,3 +259,15 @@ def others_quantizer(per_channel: bool, unsigned: bool) -> Any:
             pass
 
     return Other()
+
+
+def converted(model: Any, quantizer: Any, runs: Runs, fold: bool = True) -> Any:
+    """The program that PT2E makes of a module with a quantizer."""
+    arguments = (torch.as_tensor(runs[0]),)
+    with torch.no_grad():
+        graph = torch.export.export(model, arguments).module()
+        prepared = pt2e.prepare_pt2e(graph, quantizer)
+        for x in runs:
+            prepared(torch.as_tensor(x))
+        result = pt2e.convert_pt2e(prepared, fold_quantize=fold)
+        return torch.export.export(result, arguments)
