@@ -27,6 +27,7 @@ from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import buffer_bytes, buffer_type
 from tinyml.dialects.network import layer_calls, layer_name
+from tinyml.dialects.views import root
 from tinyml.passes.arena import align_up
 
 
@@ -166,8 +167,8 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
 
 
 def arena_offset(buffer: SSAValue) -> int:
-    """The offset of a view of the arena."""
-    view = buffer.owner
+    """The offset of a buffer in the arena."""
+    view = root(buffer).owner
     assert isinstance(view, memref.ViewOp)
     offset = view.byte_shift.owner
     assert isinstance(offset, arith.ConstantOp)

@@ -46,6 +46,7 @@ from xdsl.utils.hints import isa
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.constants import ELEMENT_TYPES, find_global, is_unsigned
+from tinyml.dialects.views import root
 
 Shape = tuple[int, ...]
 
@@ -167,7 +168,7 @@ class LayerOp(IRDLOperation, ABC):
         """Checks all that does not depend on the module around the layer."""
         for value in (*self.layer_inputs, self.layer_output):
             verify_buffer(value)
-        if any(v is self.layer_output for v in self.layer_inputs):
+        if any(root(v) is root(self.layer_output) for v in self.layer_inputs):
             raise VerifyException(
                 "the output is also an input; buffers share bytes only by their place "
                 "in the arena"

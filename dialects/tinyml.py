@@ -56,6 +56,7 @@ from tinyml.dialects.pooling import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
 from tinyml.dialects.softmax import LogSoftmaxOp, SoftmaxLookupOp, SoftmaxOp
+from tinyml.dialects.views import buffer_uses
 from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 
 __all__ = [
@@ -121,7 +122,7 @@ class AllocOp(IRDLOperation):
             raise VerifyException(f"offset {self.at.value.data} is negative")
         writers = [
             use
-            for use in self.buffer.uses
+            for use in buffer_uses(self.buffer)
             if isinstance(use.operation, LayerOp)
             and use.index == len(use.operation.operands) - 1
         ]

@@ -9,7 +9,6 @@ misaligned views and stores to constants are errors.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from xdsl.utils.exceptions import InterpretationError
 
 from tinyml.dialects.constants import find_global, global_array, numpy_dtype
 from tinyml.dialects.layer import integers
+from tinyml.dialects.views import dense_strides
 
 Args = tuple[Any, ...]
 
@@ -72,10 +72,6 @@ def check_indices(array: np.ndarray, indices: Sequence[int]) -> None:
     for index, size in zip(indices, array.shape, strict=True):
         if not 0 <= index < size:
             raise InterpretationError(f"indices {indices} of a buffer {array.shape}")
-
-
-def dense_strides(shape: Sequence[int]) -> list[int]:
-    return [prod(shape[axis + 1 :]) for axis in range(len(shape))]
 
 
 def bytes_view(

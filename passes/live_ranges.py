@@ -1,7 +1,8 @@
 """
 When each buffer of a network holds something that is still needed.
 
-Pure reading of IR: no pass state, no change. Time is the position of a layer.
+Pure reading of IR: no pass state, no change. Time is the position of a layer. A view of
+a buffer (`dialects/views.py`) is that buffer: its life covers the uses of its views.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from xdsl.utils.exceptions import DiagnosticException
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type
 from tinyml.dialects.network import layers, network_inputs, network_outputs
 from tinyml.dialects.tinyml import AllocOp
+from tinyml.dialects.views import buffer_uses
 
 
 @dataclass(frozen=True)
 class LiveRange:
-    """A buffer, its size in bytes, and the first and last layer of its life."""
+    """A root buffer, its size in bytes, and the first and last layer of its life."""
 
     value: SSAValue
     size: int
@@ -39,11 +41,12 @@ class LiveRange:
 
 def live_ranges(function: func.FuncOp) -> list[LiveRange]:
     """
-    The life of every buffer: inputs from the start, outputs to the end, all others from
-    their writer to their last reader. A layer's inputs and output live together.
+    The life of every buffer that is no view: inputs from the start, outputs to the end,
+    all others from their writer to their last reader. A layer's inputs and output live
+    together.
 
     Raises DiagnosticException for a buffer that is read but never written, written
-    twice, or used by what is not a layer.
+    twice, or used by what is neither a layer nor a view.
     """
     order = {op: position for position, op in enumerate(layers(function))}
     inputs = {port.value for port in network_inputs(function)}
@@ -61,11 +64,11 @@ def live_ranges(function: func.FuncOp) -> list[LiveRange]:
         name = f"%{value.name_hint or number}"
         writes: list[int] = []
         reads: list[int] = []
-        for use in value.uses:
+        for use in buffer_uses(value):
             if not isinstance(layer := use.operation, LayerOp) or layer not in order:
                 raise DiagnosticException(
                     f"buffer {name} is used by {use.operation.name}, which is not a "
-                    "layer of the network"
+                    "layer of the network or a view of the whole buffer"
                 )
             is_write = use.index == len(layer.operands) - 1
             (writes if is_write else reads).append(order[layer])

@@ -47,6 +47,7 @@ from tinyml.dialects.tinyml import (
     ReshapeOp,
     TransposeOp,
 )
+from tinyml.dialects.views import is_view, root, view_of, views
 
 
 def is_boundary(op: Operation | None, inward: bool) -> bool:
@@ -58,13 +59,19 @@ def is_boundary(op: Operation | None, inward: bool) -> bool:
     return isinstance(op, to_bytes | RequantizeOp | TransposeOp)
 
 
+def only_user(value: SSAValue) -> Operation | None:
+    """The only user of a buffer, directly or through views."""
+    user = value.get_user_of_unique_use()
+    return only_user(user.result) if is_view(user) else user
+
+
 def boundary_reader(value: SSAValue) -> LayerOp | None:
     """The boundary layer that is the only user of an input, if it writes a buffer."""
-    user = value.get_user_of_unique_use()
+    user = only_user(value)
     if (
         isinstance(user, LayerOp)
         and is_boundary(user, inward=True)
-        and isinstance(user.layer_output.owner, AllocOp)
+        and isinstance(root(user.layer_output).owner, AllocOp)
     ):
         return user
     return None
@@ -72,12 +79,12 @@ def boundary_reader(value: SSAValue) -> LayerOp | None:
 
 def boundary_writer(value: SSAValue) -> LayerOp | None:
     """The boundary layer that writes an output nobody reads, if it reads a buffer."""
-    user = value.get_user_of_unique_use()
+    user = only_user(value)
     if (
         isinstance(user, LayerOp)
         and is_boundary(user, inward=False)
-        and user.layer_output is value
-        and isinstance(user.layer_inputs[0].owner, AllocOp)
+        and root(user.layer_output) is value
+        and isinstance(root(user.layer_inputs[0]).owner, AllocOp)
     ):
         return user
     return None
@@ -123,13 +130,32 @@ def replace_argument(
     attributes[argument.index][role] = requantized(tensor, op, inward)
     function.arg_attrs = ArrayAttr(DictionaryAttr(a) for a in attributes)
     Rewriter.erase_op(op)
+    erase_views(argument)
     changed = Rewriter.replace_value_with_new_type(argument, buffer_type(inner))
-    alloc = inner.owner
-    assert isinstance(alloc, AllocOp)
-    inner.replace_all_uses_with(changed)
-    Rewriter.erase_op(alloc)
+    replace_buffer(inner, changed)
     function.update_function_type()
     return changed
+
+
+def replace_buffer(value: SSAValue, argument: SSAValue) -> None:
+    """Puts an argument in place of a buffer, or of a view and the buffer behind it."""
+    buffer = root(value)
+    alloc = buffer.owner
+    assert isinstance(alloc, AllocOp)
+    value.replace_all_uses_with(argument)
+    if value is buffer:
+        Rewriter.erase_op(alloc)
+        return
+    whole = view_of(argument, shape(buffer))
+    Rewriter.replace_op(alloc, whole)
+    erase_views(argument)
+
+
+def erase_views(buffer: SSAValue) -> None:
+    """Erases the views of a buffer that nobody uses."""
+    for view in reversed([*views(buffer)]):
+        if not view.results[0].uses:
+            Rewriter.erase_op(view)
 
 
 @dataclass(frozen=True)

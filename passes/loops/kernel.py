@@ -18,7 +18,6 @@ from xdsl.dialects.builtin import (
     IndexType,
     IntegerAttr,
     IntegerType,
-    MemRefType,
     f32,
     i32,
     i64,
@@ -28,6 +27,7 @@ from xdsl.rewriter import InsertPoint
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.layer import buffer_type
+from tinyml.dialects.views import view_of
 
 NSW = arith.IntegerOverflowAttr([arith.IntegerOverflowFlag.NSW])
 WRAP = arith.IntegerOverflowAttr("none")
@@ -230,20 +230,7 @@ class Kernel:
         if tuple(shape) == type.get_shape():
             return buffer
         assert prod(shape) == prod(type.get_shape())
-        strides = [prod(shape[i + 1 :]) for i in range(len(shape))]
-        return self.insert(
-            memref.ReinterpretCastOp(
-                buffer,
-                [],
-                [],
-                [],
-                [0],
-                shape,
-                strides,
-                MemRefType(type.element_type, shape),
-            ),
-            buffer.name_hint,
-        )
+        return self.insert(view_of(buffer, shape), buffer.name_hint)
 
     def flat(self, buffer: SSAValue) -> SSAValue:
         """The buffer as one dimension."""

@@ -36,6 +36,7 @@ from tinyml.dialects.network import (
     network_outputs,
 )
 from tinyml.dialects.tinyml import AllocOp
+from tinyml.dialects.views import root
 from tinyml.interp.run import run_network
 from tinyml.passes.insert_layer_hooks import InsertLayerHooksPass
 from tinyml.passes.plan_memory import PlanMemoryPass
@@ -128,7 +129,9 @@ def lives(function: func.FuncOp) -> dict[SSAValue, set[int]]:
     for value in (*function.body.block.args, *allocs):
         steps = {0} if value in inputs else set[int]()
         steps |= {len(order) - 1} if value in outputs else set()
-        steps |= {i for i, op in enumerate(order) if value in op.operands}
+        steps |= {
+            i for i, op in enumerate(order) if value in [root(v) for v in op.operands]
+        }
         found[value] = set(range(min(steps), max(steps) + 1)) if steps else set()
     return found
 

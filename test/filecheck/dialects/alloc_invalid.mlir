@@ -33,3 +33,15 @@ func.func @main() {
   func.return
 }
 // CHECK: memref<4xindex> does not hold one of i8, ui8, i16, i32, f32
+
+// -----
+
+// Views are the buffer.
+func.func @main(%x: memref<4xi8>) {
+  %b = tinyml.alloc : memref<4xi8>
+  %v = memref.reinterpret_cast %b to offset: [0], sizes: [2, 2], strides: [2, 1] : memref<4xi8> to memref<2x2xi8>
+  tinyml.reshape ins(%x : memref<4xi8>) outs(%b : memref<4xi8>)
+  tinyml.reshape ins(%x : memref<4xi8>) outs(%v : memref<2x2xi8>)
+  func.return
+}
+// CHECK: the buffer has 2 writers, expected 1

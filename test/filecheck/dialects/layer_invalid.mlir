@@ -132,3 +132,12 @@ func.func @main(%x: memref<1x1x1x1xi8>, %y: memref<1x1x1x1xi8>) {
   func.return
 }
 // CHECK: clamp 128 is not in [-128, 127]
+
+// -----
+
+func.func @main(%x: memref<4xi8>) {
+  %v = memref.reinterpret_cast %x to offset: [0], sizes: [2, 2], strides: [2, 1] : memref<4xi8> to memref<2x2xi8>
+  tinyml.reshape ins(%x : memref<4xi8>) outs(%v : memref<2x2xi8>)
+  func.return
+}
+// CHECK: the output is also an input

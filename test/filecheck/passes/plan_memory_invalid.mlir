@@ -78,3 +78,13 @@ func.func @main(%x: memref<4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memre
   func.return
 }
 // CHECK: buffer %x is used by tinyml.reshape, which is not a layer of the network
+
+// -----
+
+// Only views of all of a buffer are followed.
+func.func @main(%x: memref<4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<2xi8> {tinyml.output = #tinyml.tensor<"y">}) {
+  %v = memref.reinterpret_cast %x to offset: [0], sizes: [2], strides: [1] : memref<4xi8> to memref<2xi8>
+  tinyml.reshape ins(%v : memref<2xi8>) outs(%y : memref<2xi8>)
+  func.return
+}
+// CHECK: buffer %x is used by memref.reinterpret_cast, which is not a layer of the network or a view of the whole buffer

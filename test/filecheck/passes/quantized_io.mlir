@@ -53,3 +53,24 @@ func.func @main(%x: memref<2x3xi8> {tinyml.input = #tinyml.tensor<"x", 5.000000e
 // CHECK-NEXT: tinyml.dequantize ins(%u
 // CHECK-NEXT: tinyml.reshape
 // CHECK-NEXT: func.return
+
+// -----
+
+// Views between the ends and their layers go; those of what becomes an end stay.
+func.func @main(%x: memref<8xf32> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<8xf32> {tinyml.output = #tinyml.tensor<"y">}) {
+  %x2 = memref.reinterpret_cast %x to offset: [0], sizes: [2, 4], strides: [4, 1] : memref<8xf32> to memref<2x4xf32>
+  %y2 = memref.reinterpret_cast %y to offset: [0], sizes: [2, 4], strides: [4, 1] : memref<8xf32> to memref<2x4xf32>
+  %a = tinyml.alloc : memref<8xi8>
+  %a2 = memref.reinterpret_cast %a to offset: [0], sizes: [2, 4], strides: [4, 1] : memref<8xi8> to memref<2x4xi8>
+  %b = tinyml.alloc : memref<8xi8>
+  %b2 = memref.reinterpret_cast %b to offset: [0], sizes: [2, 4], strides: [4, 1] : memref<8xi8> to memref<2x4xi8>
+  tinyml.quantize ins(%x2 : memref<2x4xf32>) outs(%a2 : memref<2x4xi8>) scale 5.000000e-01 zero_points [-1] rounding away
+  tinyml.maximum ins(%a, %a : memref<8xi8>, memref<8xi8>) outs(%b : memref<8xi8>)
+  tinyml.dequantize ins(%b2 : memref<2x4xi8>) outs(%y2 : memref<2x4xf32>) scale 2.500000e-01 zero_points [1]
+  func.return
+}
+// CHECK:      func.func @main([[X:%.*]]: memref<2x4xi8> {tinyml.input = #tinyml.tensor<"x", 5.000000e-01 : -1>}, [[Y:%.*]]: memref<2x4xi8> {tinyml.output =
+// CHECK-NEXT: [[A:%.*]] = memref.reinterpret_cast [[X]] to offset: [0], sizes: [8]
+// CHECK-NEXT: [[B:%.*]] = memref.reinterpret_cast [[Y]] to offset: [0], sizes: [8]
+// CHECK-NEXT: tinyml.maximum ins([[A]], [[A]] : memref<8xi8>, memref<8xi8>) outs([[B]] : memref<8xi8>)
+// CHECK-NEXT: func.return
