@@ -30,7 +30,12 @@ from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import DEFAULT_STACK_BYTES, find_toolchain
 from tinyml.frontend.load import first_line
 
-OUTPUT_KEYS = ("tflm_outputs", "litert_ref_outputs", "ort_noopt_outputs")
+OUTPUT_KEYS = (
+    "tflm_outputs",
+    "litert_ref_outputs",
+    "ort_noopt_outputs",
+    "torch_outputs",
+)
 """Reference outputs in a file, in the order of preference."""
 
 KEYS = (

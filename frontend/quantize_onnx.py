@@ -21,6 +21,8 @@ from typing import Any
 import numpy as np
 from xdsl.utils.exceptions import DiagnosticException
 
+from tinyml.frontend.input_sets import write_sets
+
 PER_CHANNEL_OPSET = 13
 MISSING = "onnxruntime is not installed: pip install 'tinyml-xdsl[quantize]'"
 
@@ -156,10 +158,4 @@ def run_onnx(model: Path, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 def write_reference(model: Path, inputs: Sequence[np.ndarray], path: Path) -> None:
     """The inputs and the model's outputs, as `tinyml run --reference` reads them."""
-
-    def named(key: str, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        return {f"{key}_{i}" if i else key: array for i, array in enumerate(arrays)}
-
-    outputs = run_onnx(model, inputs)
-    arrays = named("inputs", inputs) | named("ort_noopt_outputs", outputs)
-    np.savez_compressed(path, allow_pickle=False, **arrays)
+    write_sets(path, inputs, "ort_noopt_outputs", run_onnx(model, inputs))

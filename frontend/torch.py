@@ -14,6 +14,7 @@ need it. Programs are `Any` here, since it may be missing.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.frontend.qdq import translate
 from tinyml.frontend.torch_fold import fold_batch_norms
-from tinyml.frontend.torch_program import read_program
+from tinyml.frontend.torch_program import Program, read_program
 from tinyml.frontend.torch_table import spell
 
 OPERATORS_OF_PT2E = "torch.ao.quantization.fx._decomposed"
@@ -38,9 +39,14 @@ OPERATORS_OF_PT2E = "torch.ao.quantization.fx._decomposed"
 @contextmanager
 def torch_warnings_ignored() -> Generator[None]:
     """PyTorch warns about its own insides, which no user of ours can mend."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    level = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(level)
 
 
 def torch_module(name: str = "torch") -> Any:
@@ -62,15 +68,19 @@ def import_program(exported: Any, name: str = "network") -> ModuleOp:
     """
     with torch_warnings_ignored():
         program = read_program(exported)
-    if not any(call.target.startswith("quantized_") for call in program.calls):
+    if not is_quantized(program):
         raise DiagnosticException(
             "the program is not quantized; quantize it with PT2E, or with "
-            "tinyml.frontend.torch.quantize(program, calibration)"
+            "tinyml quantize or tinyml.frontend.torch.quantize"
         )
     try:
         return translate(spell(program, name), name)
     except DiagnosticException as error:
         raise DiagnosticException(in_words_of_torch(str(error))) from error
+
+
+def is_quantized(program: Program) -> bool:
+    return any(call.target.startswith("quantized_") for call in program.calls)
 
 
 def in_words_of_torch(message: str) -> str:
@@ -80,20 +90,24 @@ def in_words_of_torch(message: str) -> str:
 
 
 def import_pt2(data: bytes, name: str) -> ModuleOp:
+    """The module of a `.pt2` file's bytes."""
+    return import_program(load_program(data), name)
+
+
+def load_program(data: bytes) -> Any:
     """
-    The module of a `.pt2` file's bytes, as `torch.export.save` writes them. Loading
-    runs PyTorch's unpickler: a file must come from someone that is trusted.
+    The `ExportedProgram` of a `.pt2` file's bytes, as `torch.export.save` writes them.
+    Loading runs PyTorch's unpickler: a file must come from someone that is trusted.
     """
-    torch = torch_module()
-    torch_module(OPERATORS_OF_PT2E)
     with torch_warnings_ignored():
+        torch = torch_module()
+        torch_module(OPERATORS_OF_PT2E)
         try:
-            exported = torch.export.load(BytesIO(data))
+            return torch.export.load(BytesIO(data))
         # Whatever a damaged file trips over: archives, pickles, schemas, keys.
         except Exception as error:
             reason = str(error).strip().split("\n")[0] or type(error).__name__
             raise DiagnosticException(f"not an exported program: {reason}") from error
-    return import_program(exported, name)
 
 
 def quantize(model: Any, calibration: Iterable[Sequence[np.ndarray]]) -> Any:
@@ -106,9 +120,10 @@ def quantize(model: Any, calibration: Iterable[Sequence[np.ndarray]]) -> Any:
     with one scale, from the smallest and largest value seen; biases int32 in the units
     of the accumulator, so that the integer layers lose nothing.
     """
-    torch = torch_module()
-    pt2e = torch_module("torchao.quantization.pt2e.quantize_pt2e")
-    quantizer = torch_module("tinyml.frontend.torch_quantizer").int8_quantizer()
+    with torch_warnings_ignored():
+        torch = torch_module()
+        pt2e = torch_module("torchao.quantization.pt2e.quantize_pt2e")
+        quantizer = torch_module("tinyml.frontend.torch_quantizer").int8_quantizer()
     runs = [tuple(torch.as_tensor(array) for array in run) for run in calibration]
     if not runs:
         raise DiagnosticException("calibration needs at least one run")

@@ -136,8 +136,8 @@ def make_parser() -> argparse.ArgumentParser:
     add_run_options(run)
     run.set_defaults(function=command_run)
 
-    quantize = commands.add_parser("quantize", help="a float ONNX model to int8")
-    quantize.add_argument("model", type=Path, help="a float .onnx file")
+    quantize = commands.add_parser("quantize", help="a model of floats to int8")
+    quantize.add_argument("model", type=Path, help="a .onnx or .pt2 file of floats")
     quantize.add_argument(
         "--calibration",
         type=Path,
@@ -283,11 +283,27 @@ def describe_run(result: Mapping[str, Any]) -> str:
 
 
 def command_quantize(args: argparse.Namespace) -> int:
-    from tinyml.backend.runner import load_arrays, numbered
-    from tinyml.frontend.quantize_onnx import quantize_onnx, write_reference
+    from xdsl.utils.exceptions import DiagnosticException
 
+    from tinyml.backend.runner import load_arrays, numbered
+
+    suffix = args.model.suffix
+    if suffix not in (".onnx", ".pt2"):
+        raise DiagnosticException(
+            f"{args.model}: unknown kind of model {suffix!r}; known are .onnx, .pt2"
+        )
+    if args.output.suffix != suffix:
+        raise DiagnosticException(
+            f"-o {args.output}: expected a {suffix} file, as the model is"
+        )
+    if suffix == ".pt2":
+        from tinyml.frontend.quantize_pt2 import quantize_pt2 as quantize
+        from tinyml.frontend.quantize_pt2 import write_reference
+    else:
+        from tinyml.frontend.quantize_onnx import quantize_onnx as quantize
+        from tinyml.frontend.quantize_onnx import write_reference
     inputs = numbered(load_arrays(args.calibration), "inputs")
-    quantize_onnx(args.model, inputs, args.output)
+    quantize(args.model, inputs, args.output)
     if args.reference is not None:
         write_reference(args.output, inputs, args.reference)
     return 0

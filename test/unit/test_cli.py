@@ -94,6 +94,19 @@ def test_missing_file_directory_and_unknown_kind(cli: Cli):
     is_refusal(cli("tinyml-opt", "model.h5"), "'h5'")
 
 
+def test_pytorch_is_missing(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    def missing(name: str) -> None:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr("tinyml.frontend.torch.import_module", missing)
+    Path("model.pt2").write_bytes(b"")
+    np.savez("sets.npz", inputs=np.zeros((1, 1, 4), np.float32))
+    reason = "model.pt2: torch is not installed; PyTorch programs need pip install"
+    refuses(cli, "model.pt2", says=[reason])
+    options = ("--calibration", "sets.npz", "-o", "int8.pt2")
+    is_refusal(cli("tinyml", "quantize", "model.pt2", *options), reason)
+
+
 # Models
 
 
