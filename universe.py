@@ -13,6 +13,7 @@ PASSES = {
         "convert_layers_to_loops",
         "ConvertLayersToLoopsPass",
     ),
+    "tinyml-fold-reshape": ("fold_reshape", "FoldReshapePass"),
     "tinyml-insert-layer-hooks": ("insert_layer_hooks", "InsertLayerHooksPass"),
     "tinyml-lower-arena": ("lower_arena", "LowerArenaPass"),
     "tinyml-mark-readonly": ("mark_readonly", "MarkReadonlyPass"),

@@ -680,11 +680,16 @@ def is_image(value: SSAValue) -> bool:
     return len(shape(value)) == 4 and buffer_type(value).element_type == i8
 
 
-def random_network(r: random.Random, depth: int, limits: Limits = Limits()) -> ModuleOp:
+def random_network(
+    r: random.Random,
+    depth: int,
+    limits: Limits = Limits(),
+    kinds: Sequence[AddLayer] = IMAGE_LAYERS,
+) -> ModuleOp:
     """
-    A network of convolutions, pools, pads, sums and products, each of which reads the
-    layer before it or, now and then, an older one; then a classifier, or nothing. All
-    that nobody reads is an output.
+    A network of convolutions, pools, pads, sums and products, or of the given `kinds`
+    of layers, each of which reads the layer before it or, now and then, an older one;
+    then a classifier, or nothing. All that nobody reads is an output.
     """
     builder = NetworkBuilder("main")
     size = [1, *(r.randint(2, limits.size) for _ in range(2))]
@@ -699,7 +704,7 @@ def random_network(r: random.Random, depth: int, limits: Limits = Limits()) -> M
         images = [v for v in written(builder) if is_image(v)]
         source = x if r.random() < 0.75 else r.choice(images)
         # A sum with one of its own ancestors is what closes a branch.
-        x = r.choice(IMAGE_LAYERS)(builder, r, source, limits)
+        x = r.choice(kinds)(builder, r, source, limits)
     if r.random() < 0.6:
         x = add_mean(builder, r, x, limits) if r.random() < 0.5 else x
         x = add_fully_connected(builder, r, x, limits)

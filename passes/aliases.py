@@ -1,0 +1,51 @@
+"""
+Two buffers that hold the same become one: what passes do with a layer that changes
+nothing.
+"""
+
+from __future__ import annotations
+
+from xdsl.ir import BlockArgument, SSAValue
+from xdsl.rewriter import InsertPoint, Rewriter
+
+from tinyml.dialects.layer import LayerOp, shape
+from tinyml.dialects.tinyml import AllocOp
+from tinyml.dialects.views import root, view_of
+
+
+def can_be_one(a: SSAValue, b: SSAValue) -> bool:
+    """
+    Whether two buffers could be one: not two ports of a network, which its users tell
+    apart, and no constant.
+    """
+    inner = [isinstance(root(value).owner, AllocOp) for value in (a, b)]
+    ports = [isinstance(root(value), BlockArgument) for value in (a, b)]
+    return any(inner) and sum(inner) + sum(ports) == 2
+
+
+def bypass(op: LayerOp) -> bool:
+    """
+    Erases a layer of one input whose output holds, byte for byte, what its input does:
+    the two buffers become one, each in its own shape. Returns whether they could.
+    """
+    source, target = root(op.layer_inputs[0]), root(op.layer_output)
+    if not can_be_one(source, target):
+        return False
+    Rewriter.erase_op(op)
+    # An output of the network stays; what was copied there is written there.
+    if isinstance(target, BlockArgument):
+        source, target = target, source
+    alloc = target.owner
+    assert isinstance(alloc, AllocOp)
+    kept = source.owner
+    if isinstance(kept, AllocOp) and alloc.is_before_in_block(kept):
+        kept.detach()
+        Rewriter.insert_op(kept, InsertPoint.before(alloc))
+    if shape(source) == shape(target):
+        target.replace_all_uses_with(source)
+        Rewriter.erase_op(alloc)
+        return True
+    view = view_of(source, shape(target))
+    view.result.name_hint = target.name_hint
+    Rewriter.replace_op(alloc, view)
+    return True
