@@ -7,7 +7,7 @@ DEV := .venv/.installed-dev
 DIGITS := examples/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types unit filecheck models bench lock clean
+.PHONY: help setup demo test check lint types unit filecheck models fuzz bench lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -36,6 +36,10 @@ filecheck: $(DEV) ## lit over test/filecheck
 
 models: $(DEV) ## compile and run whole networks: test/models over $(MODELS)
 	$(BIN)/pytest -W error -n 2 -q test/models
+
+fuzz: $(DEV) ## feed the importers thousands of damaged models, for the night
+	$(BIN)/python test/fuzz --count 2000
+	$(BIN)/python test/fuzz --count 300 --models $(MODELS)
 
 bench: $(RUNTIME) ## the table of benchmarks over $(MODELS)
 	$(BIN)/tinyml bench --models $(MODELS)

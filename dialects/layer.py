@@ -50,6 +50,9 @@ from tinyml.dialects.views import root
 
 Shape = tuple[int, ...]
 
+LARGEST_BUFFER = (1 << 31) - 1
+"""Bytes; offsets in the generated C are 32-bit integers."""
+
 
 def buffer_type(value: SSAValue) -> MemRefType:
     """The type of a value that an operand constraint already knows is a buffer."""
@@ -179,13 +182,18 @@ class LayerOp(IRDLOperation, ABC):
 def verify_buffer(value: SSAValue) -> None:
     """What every buffer of a network has to be, to have a place in the arena."""
     type = buffer_type(value)
-    if not type.has_static_shape() or prod(type.get_shape()) < 1:
+    if not type.has_static_shape() or any(n < 1 for n in type.get_shape()):
         raise VerifyException(f"{type} is not a non-empty static shape")
     if not isinstance(type.layout, NoneAttr):
         raise VerifyException(f"{type} is not densely packed")
     if type.element_type not in ELEMENT_TYPES.values():
         known = ", ".join(str(element) for element in ELEMENT_TYPES.values())
         raise VerifyException(f"{type} does not hold one of {known}")
+    if buffer_bytes(type) > LARGEST_BUFFER:
+        raise VerifyException(
+            f"{type} has {buffer_bytes(type)} bytes, at most {LARGEST_BUFFER} are "
+            "supported"
+        )
 
 
 def verify_has_dimensions(value: SSAValue) -> None:

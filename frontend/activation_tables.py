@@ -64,6 +64,7 @@ def exponential_table(scale: float, one: float) -> np.ndarray:
     return np.rint(np.exp(-scale * np.arange(256)) * one).astype(np.int32)
 
 
+@np.errstate(over="ignore")
 def relu_table(source: Grid, output: Grid) -> np.ndarray:
     """max(0, x), from one grid to another."""
     real = float(np.float32(source[0]) / np.float32(output[0]))
@@ -71,6 +72,7 @@ def relu_table(source: Grid, output: Grid) -> np.ndarray:
     return clipped(np.maximum(values, output[1]))
 
 
+@np.errstate(over="ignore")
 def leaky_relu_table(source: Grid, output: Grid, alpha: float) -> np.ndarray:
     """x where it is positive, alpha * x where it is negative."""
     single = np.float32
@@ -95,6 +97,7 @@ def srdhm16(a: np.ndarray, b: int) -> np.ndarray:
     return saturate16((a * b + (1 << 14)) >> 15)
 
 
+@np.errstate(over="ignore")
 def hard_swish_table(source: Grid, output: Grid) -> np.ndarray:
     """x * relu6(x + 3) / 6 in 16-bit fixed point."""
     single = np.float32

@@ -24,11 +24,15 @@ from xdsl.dialects.builtin import (
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
+from xdsl.utils.exceptions import DiagnosticException, VerifyException
 
 from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import constant_global
-from tinyml.dialects.layer import LayerOp, buffer_type
+from tinyml.dialects.layer import LayerOp, buffer_type, verify_buffer
 from tinyml.dialects.tinyml import AllocOp, ReshapeOp
+
+LARGEST_CONSTANT = 1 << 28
+"""Bytes; more than any microcontroller has, and no trouble to hold here."""
 
 
 def c_identifier(name: str) -> str:
@@ -66,8 +70,18 @@ class NetworkBuilder:
     def input(
         self, shape: Sequence[int], element: Attribute, tensor: TensorAttr
     ) -> SSAValue:
-        """A model input: an argument of the function."""
+        """
+        A model input: an argument of the function.
+
+        Raises DiagnosticException if no buffer can hold it.
+        """
         value = self.block.insert_arg(MemRefType(element, shape), len(self.inputs))
+        try:
+            verify_buffer(value)
+        except VerifyException as error:
+            raise DiagnosticException(
+                f'input "{tensor.label.data}": {error}'
+            ) from error
         value.name_hint = f"input_{len(self.inputs)}"
         self.inputs.append(in_ascii(tensor))
         return value
@@ -81,7 +95,16 @@ class NetworkBuilder:
         return alloc.buffer
 
     def constant(self, name: str, array: np.ndarray) -> str:
-        """A constant; returns its symbol."""
+        """
+        A constant; returns its symbol.
+
+        Raises DiagnosticException if it is too large.
+        """
+        if array.nbytes > LARGEST_CONSTANT:
+            raise DiagnosticException(
+                f"@{name} has {array.nbytes} bytes, constants have at most "
+                f"{LARGEST_CONSTANT}"
+            )
         self.globals.append(constant_global(name, array))
         return name
 

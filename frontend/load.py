@@ -14,6 +14,8 @@ from xdsl.utils.exceptions import (
     VerifyException,
 )
 
+from tinyml.frontend.names import shortened
+
 FORMATS = (".tflite", ".onnx", ".mlir", ".pt2")
 
 
@@ -95,6 +97,10 @@ def describe_parser_error(error: BaseException) -> str:
 
 def one_line(error: BaseException) -> str:
     """The sentence of an error, without the code that xDSL shows around it."""
+    return shortened(_sentence(error))
+
+
+def _sentence(error: BaseException) -> str:
     match error:
         case ParseError():
             return f"line {error.span.get_location().line}: {first_line(error.msg)}"

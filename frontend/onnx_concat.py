@@ -15,9 +15,7 @@ def import_concat(context: Context, node: Node) -> Pending:
     views = [context.quantized(name)[0] for name in node.inputs]
     first = views[0].shape
     rank, given = len(first), node.integer("axis", 0)
-    axis = given + rank if given < 0 else given
-    if not 0 <= axis < rank:
-        raise node.refuse(f"axis {given} of a tensor of {rank} dimensions")
+    axis = node.axis(given, rank)
     for view in views:
         if len(view.shape) != rank or any(
             a != b for i, (a, b) in enumerate(zip(view.shape, first)) if i != axis

@@ -147,7 +147,19 @@ class Context:
 
     def integers(self, name: str) -> Shape:
         """A constant list of integers, such as a shape or axes."""
-        return tuple(int(n) for n in self.constant(name).array.ravel())
+        array = self.constant(name).array
+        if array.dtype.kind not in "iu":
+            raise DiagnosticException(f'"{name}" is {array.dtype}, expected integers')
+        return tuple(int(n) for n in array.ravel())
+
+    def number(self, name: str) -> float:
+        """A constant number, which may be infinite."""
+        numbers = self.constant(name).real.ravel()
+        if numbers.size != 1 or np.isnan(numbers[0]):
+            raise DiagnosticException(
+                f'"{name}" holds {numbers.size} numbers, expected 1, and not NaN'
+            )
+        return float(numbers[0])
 
     # Layers
 

@@ -144,8 +144,9 @@ def aligned(
     if isinstance(b, Constant):
         lift = 128 if b.array.dtype.name == "uint8" else 0
         numbers = (b.array.astype(np.int16) - lift).astype(np.int8)
+        places = a.positions()
         full = np.broadcast_to(numbers, a.shape).ravel()
-        placed = full[a.positions()].reshape(a.sizes)
+        placed = full[places].reshape(a.sizes)
         return a.buffer, context.constant_buffer("constant", placed), a
     if (a.sizes, a.order, a.shape) == (b.sizes, b.order, b.shape):
         return a.buffer, b.buffer, a
@@ -162,7 +163,7 @@ def import_relu(context: Context, node: Node) -> Pending:
 def import_clip(context: Context, node: Node) -> Pending:
     node.expect_attributes()
     low, high = (
-        float(context.constant(name).real.ravel()[0]) if name else default
+        context.number(name) if name else default
         for name, default in ((node.input(1), -inf), (node.input(2), inf))
     )
     return limited(context, node, low, high)
@@ -189,7 +190,7 @@ def import_softmax(context: Context, node: Node) -> Pending:
     view, source = context.quantized(node.input(0))
     rank = len(view.shape)
     opset = node.integer("opset", context.graph.opset)
-    axis = node.integer("axis", -1 if opset >= 13 else 1) % rank
+    axis = node.axis(node.integer("axis", -1 if opset >= 13 else 1), rank)
     if opset < 13 and axis != rank - 1:
         raise node.refuse(f"axis {axis} is not the last of {rank} dimensions")
     order = (*(i for i in range(rank) if i != axis), axis)

@@ -35,7 +35,10 @@ def import_dropout(context: Context, node: Node) -> Value:
 
 def import_constant(context: Context, node: Node) -> Constant:
     node.expect_attributes("value", "value_float", "value_int", "value_ints")
-    (value,) = node.attributes.values()
+    values = list(node.attributes.values())
+    if len(values) != 1 or values[0] is None:
+        raise node.refuse("expected one value")
+    value = values[0]
     dtype = np.float32 if isinstance(value, float) else None
     return Constant(node.output, np.asarray(value, dtype))
 
@@ -57,10 +60,11 @@ def import_reshape(context: Context, node: Node) -> Value:
     value = context.value(node.input(0))
     wanted = list(context.integers(node.input(1)))
     if not node.integer("allowzero", 0):
-        wanted = [value.shape[i] if n == 0 else n for i, n in enumerate(wanted)]
+        kept = (*value.shape, *[0] * len(wanted))
+        wanted = [kept[i] if n == 0 else n for i, n in enumerate(wanted)]
     total, known = prod(value.shape), prod(n for n in wanted if n != -1)
     shape = tuple(total // max(known, 1) if n == -1 else n for n in wanted)
-    if prod(shape) != total or wanted.count(-1) > 1:
+    if prod(shape) != total or wanted.count(-1) > 1 or min(wanted, default=0) < -1:
         raise node.refuse(f"{list(value.shape)} cannot be reshaped to {wanted}")
     return reshaped(value, shape)
 
@@ -69,8 +73,9 @@ def import_flatten(context: Context, node: Node) -> Value:
     node.expect_attributes("axis")
     value = context.value(node.input(0))
     rank = len(value.shape)
+    # An axis behind the last flattens everything.
     axis = node.integer("axis", 1)
-    axis = axis + rank if axis < 0 else axis
+    axis = rank if axis == rank else node.axis(axis, rank)
     return reshaped(value, (prod(value.shape[:axis]), prod(value.shape[axis:])))
 
 
@@ -86,7 +91,7 @@ def import_squeeze(context: Context, node: Node) -> Value:
     value = context.value(node.input(0))
     rank, given = len(value.shape), given_axes(context, node)
     all_ones = [i for i, n in enumerate(value.shape) if n == 1]
-    axes = {axis % rank for axis in given} if given else set(all_ones)
+    axes = {node.axis(axis, rank) for axis in given} if given else set(all_ones)
     if not axes <= set(all_ones):
         raise node.refuse(f"axes {list(given)} of {list(value.shape)} are not all 1")
     return reshaped(value, tuple(n for i, n in enumerate(value.shape) if i not in axes))
@@ -97,7 +102,9 @@ def import_unsqueeze(context: Context, node: Node) -> Value:
     value = context.value(node.input(0))
     given = given_axes(context, node)
     rank = len(value.shape) + len(given)
-    axes, sizes = {axis % rank for axis in given}, iter(value.shape)
+    axes, sizes = {node.axis(axis, rank) for axis in given}, iter(value.shape)
+    if len(axes) != len(given):
+        raise node.refuse(f"axes {list(given)} name a dimension twice")
     return reshaped(value, tuple(1 if i in axes else next(sizes) for i in range(rank)))
 
 
@@ -141,11 +148,9 @@ def import_pad(context: Context, node: Node) -> View:
     view, quant = context.quantized(node.input(0))
     pads = context.integers(node.input(1))
     rank = len(view.shape)
-    if len(pads) != 2 * rank or min(pads) < 0:
+    if len(pads) != 2 * rank or min(pads, default=0) < 0:
         raise node.refuse(f"pads {list(pads)} are not {2 * rank} numbers >= 0")
-    real = (
-        float(context.constant(name).real.ravel()[0]) if (name := node.input(2)) else 0
-    )
+    real = context.number(name) if (name := node.input(2)) else 0.0
     value = quant.grid(real)
     if (value - quant.zero_point) * quant.scale != np.float32(real) and real:
         raise node.refuse(f"the padding {real} is not on the grid of the input")

@@ -16,7 +16,14 @@ from tinyml.dialects.attributes import RequantAttr, Rounding
 from tinyml.dialects.tinyml import DepthwiseConv2DOp, MaxPool2DOp, MeanOp
 from tinyml.frontend.even_factors import even_multiplier
 from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
-from tinyml.frontend.onnx_values import FULL, NHWC, Quant, View, default_order
+from tinyml.frontend.onnx_values import (
+    FULL,
+    NHWC,
+    Quant,
+    View,
+    default_order,
+    expect_computable,
+)
 from tinyml.frontend.onnx_weighted import arithmetic
 from tinyml.frontend.onnx_window import (
     ATTRIBUTES,
@@ -94,6 +101,7 @@ def average_pool(context: Context, node: Node, view: View, source: Quant) -> Pen
 
     def emit(target: Target) -> View:
         x = context.arranged(view, NHWC, node.input(0))
+        expect_computable((count, channels))
         ones = np.ones((*(axis.kernel for axis in axes), channels), np.int8)
         shares = np.full(channels, 1 / count)
         even = Rounding.EVEN
@@ -129,7 +137,7 @@ def import_reduce_mean(context: Context, node: Node) -> Pending:
     )
     if not given:
         raise node.refuse("axes are missing, expected some but not all dimensions")
-    axes = tuple(sorted({axis % rank for axis in given}))
+    axes = tuple(sorted({node.axis(axis, rank) for axis in given}))
     keep = bool(node.integer("keepdims", 1))
     if len(axes) == rank and not keep:
         raise node.refuse("the mean over all dimensions is not supported")

@@ -27,6 +27,18 @@ NHWC = (0, 2, 3, 1)
 
 FULL: Clamp = (-128, 127)
 
+LARGEST_ARRAY = 1 << 26
+"""Elements of an array that is computed here, eight bytes each."""
+
+
+def expect_computable(shape: Sequence[int]) -> None:
+    """Refuses arrays of a size that only a damaged model asks for."""
+    if prod(shape) > LARGEST_ARRAY:
+        raise DiagnosticException(
+            f"shape {list(shape)} has {prod(shape)} elements, at most {LARGEST_ARRAY} "
+            "are supported here"
+        )
+
 
 @dataclass(frozen=True)
 class Quant:
@@ -37,7 +49,8 @@ class Quant:
 
     def grid(self, real: float) -> int:
         """The number nearest to `real`, ties to even, saturated."""
-        steps = np.rint(np.float32(real) / np.float32(self.scale))
+        with np.errstate(over="ignore"):
+            steps = np.rint(np.float32(real) / np.float32(self.scale))
         return int(np.clip(steps + self.zero_point, *FULL))
 
     def clamp(self, low: float, high: float) -> Clamp:
@@ -70,6 +83,10 @@ class Constant:
     @property
     def real(self) -> np.ndarray:
         """The reals, in double precision."""
+        if self.array.dtype.kind not in "fiu":
+            raise DiagnosticException(
+                f'constant "{self.name}" is {self.array.dtype}, expected numbers'
+            )
         values = self.array.astype(np.float64)
         if self.scale is None or self.zero_point is None:
             return values
@@ -152,6 +169,7 @@ class View:
 
     def positions(self) -> np.ndarray:
         """For each element of the buffer, in order, its place in the tensor."""
+        expect_computable(self.sizes)
         places = np.arange(prod(self.sizes)).reshape(self.dims)
         return places.transpose(self.order).ravel()
 

@@ -47,6 +47,8 @@ def weighted(
 
     def with_bias(more: np.ndarray) -> Pending | None:
         sizes = (1,) * (len(shape) - more.ndim) + more.shape
+        if not np.isfinite(more).all():
+            return None
         if len(sizes) > len(shape) or any(
             n not in (1, shape[channel]) if i == channel else n != 1
             for i, n in enumerate(sizes)
@@ -75,11 +77,12 @@ def arithmetic(
     """The symbols of weights, bias and factors; output channels lie along `axis`."""
     channels = weights.shape[axis]
     units = np.broadcast_to(source.scale * scales, (channels,))
-    steps = np.zeros(channels) if bias is None else np.rint(bias / units)
+    with np.errstate(over="ignore"):
+        steps = np.zeros(channels) if bias is None else np.rint(bias / units)
     others = tuple(i for i in range(weights.ndim) if i != axis)
     reach = max(127 - source.zero_point, 128 + source.zero_point)
     largest = np.abs(weights.astype(np.int64)).sum(axis=others) * reach + np.abs(steps)
-    if largest.max() >= 1 << 31:
+    if not (largest < 1 << 31).all():
         raise DiagnosticException("the sums do not fit into 32 bits")
     symbol = context.symbol("weights", weights)
     bias_symbol = (
@@ -108,6 +111,8 @@ def real_bias(context: Context, node: Node, channels: int) -> np.ndarray | None:
         raise node.refuse(
             f"bias of shape {list(constant.shape)} for {channels} output channels"
         )
+    if not np.isfinite(constant.real).all():
+        raise node.refuse(f'bias "{name}" holds numbers that are not finite')
     return np.broadcast_to(constant.real.ravel(), (channels,))
 
 

@@ -13,6 +13,7 @@ from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.attributes import WindowAttr
 from tinyml.frontend.qdq_graph import Node, Shape
 
+LARGEST_NUMBER = (1 << 31) - 1
 ATTRIBUTES = ("auto_pad", "dilations", "kernel_shape", "pads", "strides")
 
 
@@ -90,6 +91,10 @@ def read_window(node: Node, kernel: Shape, sizes: Shape) -> Window:
         raise node.refuse(f"pads {list(pads)} are not four numbers >= 0")
     if min(*kernel, *strides, *dilations) < 1:
         raise node.refuse("a kernel size, stride or dilation is below 1")
+    if max(*kernel, *strides, *dilations, *pads) > LARGEST_NUMBER:
+        raise node.refuse(
+            f"a kernel size, stride, dilation or pad is above {LARGEST_NUMBER}"
+        )
     axes: list[AxisAccess] = []
     for i in (0, 1):
         axis = AxisAccess(kernel[i], strides[i], dilations[i], pads[i], pads[i + 2])

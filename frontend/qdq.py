@@ -36,6 +36,9 @@ from tinyml.frontend.onnx_qlinear import FORMS, expand
 from tinyml.frontend.onnx_values import FULL, Constant, Quant, View
 from tinyml.frontend.qdq_graph import Graph, Node, TensorInfo
 
+INTEGERS = ("int8", "uint8", "int16", "int32")
+"""What constants may be quantized to."""
+
 LIFT = {"int8": 0, "uint8": 128}
 """How much lower than in ONNX the numbers of a byte type are held."""
 
@@ -49,7 +52,13 @@ def grid_of(context: Context, node: Node) -> tuple[np.ndarray, np.ndarray]:
     if scale.dtype != np.float32 or not (np.isfinite(scale) & (scale > 0)).all():
         raise node.refuse(f'scale "{node.input(1)}" is not positive float32')
     if name := node.input(2):
-        return scale, context.constant(name).array
+        zero = context.constant(name).array
+        if zero.dtype.name not in INTEGERS:
+            raise node.refuse(
+                f'zero point "{name}" is {zero.dtype}, supported are '
+                + ", ".join(INTEGERS)
+            )
+        return scale, zero
     dtype = np.uint8 if node.op == "QuantizeLinear" else np.int32
     return scale, np.zeros(scale.shape, dtype)
 
@@ -103,9 +112,12 @@ def scaled_constant(
 def quantized_constant(
     node: Node, value: Constant, scale: np.ndarray, zero: np.ndarray
 ) -> Constant:
+    if value.array.dtype.kind != "f" or not np.isfinite(value.array).all():
+        raise node.refuse(f'constant "{value.name}" does not hold finite reals')
     real = scaled_constant(node, value, scale, zero)
     limits = np.iinfo(zero.dtype)
-    steps = np.rint(value.array / real.along(scale)) + real.along(zero)
+    with np.errstate(over="ignore"):
+        steps = np.rint(value.array / real.along(scale)) + real.along(zero)
     return Constant(
         value.name, np.clip(steps, limits.min, limits.max).astype(zero.dtype)
     )
@@ -116,10 +128,17 @@ def import_dequantize(context: Context, node: Node) -> Value:
     value = context.value(node.input(0))
     match value:
         case Constant():
+            if value.scale is not None or value.array.dtype.name not in INTEGERS:
+                raise node.refuse(f'constant "{value.name}" does not hold integers')
             return scaled_constant(node, value, scale, zero)
         case View() if value.element in LIFT:
             if not node.input(2):
                 zero = np.zeros(scale.shape, value.element)
+            if zero.dtype.name != value.element:
+                raise node.refuse(
+                    f'zero point "{node.input(2)}" is {zero.dtype}, the tensor '
+                    f"{value.element}"
+                )
             quant = activation_grid(node, scale, zero)
             return View(value.buffer, value.order, value.shape, "float32", quant)
         case _:
@@ -149,7 +168,7 @@ def input_attribute(context: Context, info: TensorInfo) -> TensorAttr:
         if node.op == "DequantizeLinear" and node.input(0) == info.name:
             scale, zero = context.values.get(node.input(1)), node.input(2)
             if isinstance(scale, Constant) and scale.array.size == 1:
-                zero_point = context.constant(zero).array.ravel()[0] if zero else 0
+                zero_point = (*context.integers(zero), 0)[0] if zero else 0
                 number = float(scale.array.ravel()[0])
                 return TensorAttr.get(info.name, number, int(zero_point))
     return TensorAttr.get(info.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 from xdsl.utils.exceptions import DiagnosticException
@@ -67,8 +68,8 @@ class Node:
 
     def number(self, name: str, default: float) -> float:
         value = self.attributes.get(name, default)
-        if not isinstance(value, int | float):
-            raise self.refuse(f"attribute '{name}' is not a number")
+        if not isinstance(value, int | float) or not isfinite(value):
+            raise self.refuse(f"attribute '{name}' is not a finite number")
         return value
 
     def text(self, name: str, default: str) -> str:
@@ -82,6 +83,12 @@ class Node:
         if not isinstance(value, tuple):
             raise self.refuse(f"attribute '{name}' is not a list of integers")
         return value
+
+    def axis(self, given: int, rank: int) -> int:
+        """An axis of a tensor of `rank` dimensions, counted from its first."""
+        if not -rank <= given < rank:
+            raise self.refuse(f"axis {given} of a tensor of {rank} dimensions")
+        return given % rank
 
 
 @dataclass(frozen=True)

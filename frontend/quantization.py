@@ -71,9 +71,14 @@ def add_multipliers(
     )
 
 
+@np.errstate(over="ignore")
 def quantize_value(real: float, scale: float, zero_point: int) -> int:
-    """One number on a grid, rounded half away from zero in single precision."""
-    return zero_point + round_half_away(float(np.float32(real) / np.float32(scale)))
+    """
+    One number on a grid, rounded half away from zero in single precision, and
+    saturated to 32 bits.
+    """
+    steps = float(np.float32(real) / np.float32(scale))
+    return zero_point + round_half_away(max(-(2.0**31), min(steps, 2.0**31)))
 
 
 def round_half_away(real: float) -> int:

@@ -162,8 +162,9 @@ def relu6(operator: Operator) -> np.ndarray:
 def import_prelu(importer: Importer, operator: Operator) -> None:
     source, alpha, output = operator.input(0), operator.input(1), operator.output
     importer.expect(alpha, "int8")
-    channels = source.shape[-1]
-    if alpha.array.size not in (1, channels) or alpha.array.size != alpha.shape[-1]:
+    channels = source.shape[-1] if source.shape else 0
+    count = alpha.array.size
+    if count not in (1, channels) or (count,) != alpha.shape[-1:]:
         raise DiagnosticException(
             f"alpha of shape {list(alpha.shape)} is not one number per channel"
         )

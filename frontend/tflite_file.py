@@ -4,8 +4,8 @@ Reads a TensorFlow Lite file as plain tensors and operators; nothing is translat
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import Any
 
@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import ELEMENT_TYPES
+from tinyml.frontend.names import printable
 
 OPERATORS = {
     value: name
@@ -30,6 +31,19 @@ TYPES = {
 CONSTANT_TYPES = (*ELEMENT_TYPES, "int64")
 LARGEST_TENSOR = (1 << 31) - 1
 """Elements; the offsets of the generated C are 32-bit integers."""
+LARGEST_RANK = 8
+ZERO_POINTS = {"int8": (-128, 127), "uint8": (0, 255)}
+READER_ERRORS = (
+    AttributeError,
+    IndexError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+"""
+What the reader of flatbuffers raises on a damaged file. It does not check offsets:
+reads fail outside the file, and what is missing is None.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +56,7 @@ class Tensor:
     type: str
     scales: np.ndarray
     zero_points: np.ndarray
-    data: bytes | None
+    data: memoryview | None
 
     @property
     def scale(self) -> float:
@@ -60,7 +74,14 @@ class Tensor:
 
     @property
     def zero_point(self) -> int:
-        return int(self.zero_points[0]) if self.zero_points.size else 0
+        number = int(self.zero_points[0]) if self.zero_points.size else 0
+        low, high = ZERO_POINTS.get(self.type, (number, number))
+        if not low <= number <= high:
+            raise DiagnosticException(
+                f'tensor "{self.name}" has the zero point {number}, expected one in '
+                f"[{low}, {high}]"
+            )
+        return number
 
     @property
     def element(self) -> Attribute:
@@ -103,11 +124,11 @@ class Operator:
     kind: str
     inputs: tuple[Tensor | None, ...]
     outputs: tuple[Tensor, ...]
-    raw: Any
+    raw_options: Any
 
     def options(self, table: type[Any]) -> Any:
         """The operator's options, read as `table` (a class of the `tflite` package)."""
-        if (source := self.raw.BuiltinOptions()) is None:
+        if (source := self.raw_options) is None:
             raise DiagnosticException("the operator's options are missing")
         options = table()
         options.Init(source.Bytes, source.Pos)
@@ -131,34 +152,51 @@ class Operator:
 
 
 class ModelFile:
-    """The first subgraph of a TFLite file, as plain tensors and operators."""
+    """
+    The first subgraph of a TFLite file, as plain tensors and operators.
+
+    Raises DiagnosticException for a file that is not a model, or is damaged.
+    """
 
     def __init__(self, data: bytes):
         if data[4:8] != b"TFL3":
             raise DiagnosticException(
                 "not a TensorFlow Lite model (no TFL3 identifier)"
             )
-        reader: Any = tflite.Model
-        model = reader.GetRootAsModel(data, 0)
-        if model.SubgraphsLength() != 1:
-            raise DiagnosticException(
-                f"{model.SubgraphsLength()} subgraphs, only models of one are supported"
-            )
-        self.model: Any = model
-        self.graph: Any = model.Subgraphs(0)
-        if self.graph is None:
-            raise DiagnosticException("the subgraph is empty")
+        try:
+            self._read(data)
+        except READER_ERRORS as error:
+            raise DiagnosticException(f"the file is damaged ({error})") from error
 
-    @cached_property
-    def tensors(self) -> list[Tensor]:
-        return [self._tensor(i) for i in range(self.graph.TensorsLength())]
+    def _read(self, data: bytes) -> None:
+        reader: Any = tflite.Model
+        self.model: Any = reader.GetRootAsModel(data, 0)
+        if self.model.SubgraphsLength() != 1:
+            raise DiagnosticException(
+                f"{self.model.SubgraphsLength()} subgraphs, only models of one are "
+                "supported"
+            )
+        self.graph: Any = self.model.Subgraphs(0)
+        graph = self.graph
+        self.tensors = [self._tensor(i) for i in range(graph.TensorsLength())]
+        self.operators = [self._operator(i) for i in range(graph.OperatorsLength())]
+        inputs = [graph.Inputs(i) for i in range(graph.InputsLength())]
+        outputs = [graph.Outputs(i) for i in range(graph.OutputsLength())]
+        self.inputs = [self.tensor(i) for i in inputs]
+        self.outputs = [self.tensor(i) for i in outputs]
 
     def _tensor(self, index: int) -> Tensor:
         raw: Any = self.graph.Tensors(index)
-        name = (raw.Name() or b"").decode(errors="replace")
+        name = printable((raw.Name() or b"").decode(errors="replace"))
+        if raw.ShapeLength() > LARGEST_RANK:
+            raise DiagnosticException(
+                f'tensor "{name}" has {raw.ShapeLength()} dimensions, at most '
+                f"{LARGEST_RANK} are supported"
+            )
         shape = [int(raw.Shape(i)) for i in range(raw.ShapeLength())]
         signature = [
-            int(raw.ShapeSignature(i)) for i in range(raw.ShapeSignatureLength())
+            int(raw.ShapeSignature(i))
+            for i in range(min(raw.ShapeSignatureLength(), len(shape)))
         ]
         # A model is compiled for one image, so an open batch size of 1 is harmless.
         if any(n < 0 for n in signature[1:]) or any(n < 0 for n in shape):
@@ -174,11 +212,11 @@ class ModelFile:
         quantization = raw.Quantization()
         scales, zero_points = np.zeros(0, np.float32), np.zeros(0, np.int64)
         if quantization is not None and quantization.ScaleLength():
-            scales = quantization.ScaleAsNumpy().copy()
+            scales = quantization.ScaleAsNumpy()
             if quantization.ZeroPointLength():
-                zero_points = quantization.ZeroPointAsNumpy().copy()
+                zero_points = quantization.ZeroPointAsNumpy()
         buffer: Any = self.model.Buffers(raw.Buffer())
-        constant = bool(buffer) and buffer.DataLength()
+        data: Any = buffer.DataAsNumpy() if buffer.DataLength() else None
         return Tensor(
             index,
             name,
@@ -186,7 +224,7 @@ class ModelFile:
             TYPES.get(raw.Type(), f"type {raw.Type()}"),
             scales,
             zero_points,
-            buffer.DataAsNumpy().tobytes() if constant else None,
+            None if data is None else memoryview(data),
         )
 
     def tensor(self, index: int) -> Tensor:
@@ -196,33 +234,38 @@ class ModelFile:
             )
         return self.tensors[index]
 
-    @property
-    def operators(self) -> list[Operator]:
-        return [self._operator(i) for i in range(self.graph.OperatorsLength())]
-
     def _operator(self, index: int) -> Operator:
         raw: Any = self.graph.Operators(index)
         code = self.model.OperatorCodes(raw.OpcodeIndex())
         number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         kind = OPERATORS.get(number, f"of code {number}")
         if kind == "CUSTOM":
-            kind = f"CUSTOM {(code.CustomCode() or b'').decode(errors='replace')}"
+            custom = (code.CustomCode() or b"").decode(errors="replace")
+            kind = f"CUSTOM {printable(custom)}"
         inputs: list[int] = [raw.Inputs(i) for i in range(raw.InputsLength())]
         outputs: list[int] = [raw.Outputs(i) for i in range(raw.OutputsLength())]
+        options = raw.BuiltinOptions()
+        if options is not None:
+            check_table(options)
         return Operator(
             index,
             kind,
             tuple(None if i == -1 else self.tensor(i) for i in inputs),
             tuple(self.tensor(i) for i in outputs),
-            raw,
+            options,
         )
 
-    @property
-    def inputs(self) -> list[Tensor]:
-        graph = self.graph
-        return [self.tensor(graph.Inputs(i)) for i in range(graph.InputsLength())]
 
-    @property
-    def outputs(self) -> list[Tensor]:
-        graph = self.graph
-        return [self.tensor(graph.Outputs(i)) for i in range(graph.OutputsLength())]
+def check_table(table: Any) -> None:
+    """Raises one of READER_ERRORS if a number of the table is not inside the file."""
+    data, at = table.Bytes, table.Pos
+    slots = at - struct.unpack_from("<i", data, at)[0]
+    if not 0 <= slots <= len(data) - 4:
+        raise ValueError(f"a table at {at} has its slots at {slots}")
+    slots_size, size = struct.unpack_from("<HH", data, slots)
+    if at + size > len(data) or slots + slots_size > len(data):
+        raise ValueError(f"a table at {at} is not inside the file")
+    for slot in range(slots + 4, slots + slots_size - 1, 2):
+        offset = struct.unpack_from("<H", data, slot)[0]
+        if offset >= size and offset:
+            raise ValueError(f"a field at {offset} of a table of {size} bytes")

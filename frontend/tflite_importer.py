@@ -97,6 +97,20 @@ class Importer:
             return self.folded[tensor.index]
         return tensor.array
 
+    def integers(self, tensor: Tensor) -> list[int]:
+        """A constant list of integers, such as axes, sizes or places."""
+        self.expect(tensor, "int32", "int64")
+        return self.array(tensor).ravel().tolist()
+
+    def integer(self, tensor: Tensor) -> int:
+        """A constant integer, such as an axis."""
+        numbers = self.integers(tensor)
+        if len(numbers) != 1:
+            raise DiagnosticException(
+                f'tensor "{tensor.name}" has {len(numbers)} elements, expected 1'
+            )
+        return numbers[0]
+
     def fold(self, tensor: Tensor, array: np.ndarray) -> None:
         """Keeps the content of a tensor instead of a layer that computes it."""
         if array.size != prod(tensor.shape):

@@ -27,13 +27,24 @@ from tinyml.frontend.tflite_importer import ACTIVATIONS, Handlers, Importer, Sup
 
 def import_pad(importer: Importer, operator: Operator) -> None:
     source, output = operator.input(0), operator.output
-    pads = importer.array(operator.input(1)).reshape(-1, 2)
+    pads = importer.integers(operator.input(1))
     value = output.zero_point
     if operator.kind == "PADV2":
-        value = int(importer.array(operator.input(2)).reshape(-1)[0])
+        value = padding_value(importer, operator.input(2), output)
     x = importer.value(source, "int8", "uint8")
     y = importer.result(output, "int8", "uint8")
-    importer.layer(PadOp(x, y, pads[:, 0].tolist(), pads[:, 1].tolist(), value))
+    importer.layer(PadOp(x, y, pads[::2], pads[1::2], value))
+
+
+def padding_value(importer: Importer, tensor: Tensor, output: Tensor) -> int:
+    """The number that PADV2 writes around its input."""
+    importer.expect(tensor, output.type)
+    numbers = importer.array(tensor).ravel().tolist()
+    if len(numbers) != 1:
+        raise DiagnosticException(
+            f'the value "{tensor.name}" has {len(numbers)} elements, expected 1'
+        )
+    return numbers[0]
 
 
 def import_reshape(importer: Importer, operator: Operator) -> None:
@@ -47,7 +58,7 @@ def import_reshape(importer: Importer, operator: Operator) -> None:
 
 def import_transpose(importer: Importer, operator: Operator) -> None:
     source, output = operator.input(0), operator.output
-    permutation = importer.array(operator.input(1)).reshape(-1).tolist()
+    permutation = importer.integers(operator.input(1))
     x = importer.value(source, *ELEMENT_TYPES)
     importer.layer(TransposeOp(x, importer.result(output, source.type), permutation))
 
@@ -95,6 +106,8 @@ def import_pack(importer: Importer, operator: Operator) -> None:
     tensors = [operator.input(i) for i in range(len(operator.inputs))]
     if all(importer.is_constant(tensor) for tensor in tensors):
         arrays = [importer.array(tensor) for tensor in tensors]
+        if len({array.shape for array in arrays}) != 1:
+            raise DiagnosticException("the inputs differ in shape")
         importer.fold(output, np.stack(arrays, axis))
         return
     same_grid(operator)
@@ -123,8 +136,7 @@ def import_split(importer: Importer, operator: Operator) -> None:
     source, place = operator.input(1), operator.input(0)
     if operator.kind == "SPLIT_V":
         source, place = operator.input(0), operator.input(2)
-    axis = int(importer.array(place).reshape(-1)[0])
-    axis = normal_axis(axis, len(source.shape))
+    axis = normal_axis(importer.integer(place), len(source.shape))
     start = 0
     for output in operator.outputs:
         if len(output.shape) != len(source.shape):
@@ -177,16 +189,14 @@ def cut(
 def import_slice(importer: Importer, operator: Operator) -> None:
     source, output = operator.input(0), operator.output
     same_grid(operator)
-    begin = importer.array(operator.input(1)).reshape(-1).tolist()
+    begin = importer.integers(operator.input(1))
     cut(importer, source, output, begin, [1] * len(begin), output.shape)
 
 
 def import_strided_slice(importer: Importer, operator: Operator) -> None:
     options = operator.options(tflite.StridedSliceOptions)
     source, output = operator.input(0), operator.output
-    begin, end, strides = (
-        importer.array(operator.input(i)).reshape(-1).tolist() for i in (1, 2, 3)
-    )
+    begin, end, strides = (importer.integers(operator.input(i)) for i in (1, 2, 3))
     if options.EllipsisMask() or options.NewAxisMask():
         raise DiagnosticException("ellipsis and new axis are not supported")
     if not len(begin) == len(end) == len(strides) <= len(source.shape):

@@ -118,10 +118,13 @@ def import_fully_connected(importer: Importer, operator: Operator) -> None:
     if options.WeightsFormat():
         raise DiagnosticException("shuffled weights are not supported")
     x, weights = importer.value(source, "int8"), importer.weights(filter)
+    if weights.ndim != 2:
+        raise DiagnosticException(f"filter {list(weights.shape)} is not a matrix")
     channels = weights.shape[0]
     if filter.scales.size == 1:
         # TFLite multiplies the two scales in single precision here, only here.
-        product = np.float32(source.scale) * np.float32(filter.scale)
+        with np.errstate(over="ignore"):
+            product = np.float32(source.scale) * np.float32(filter.scale)
         reals = np.full(channels, float(product) / output.scale)
         requant = importer.constant("requant", requant_table(reals))
     else:
@@ -170,7 +173,7 @@ def import_pool(
 def import_mean(importer: Importer, operator: Operator) -> None:
     source, output = operator.input(0), operator.output
     rank = len(source.shape)
-    wanted: list[int] = operator.input(1).array.reshape(-1).tolist()
+    wanted = importer.integers(operator.input(1))
     for axis in wanted:
         if not -rank <= axis < rank:
             raise DiagnosticException(f"axis {axis} of {rank} dimensions")

@@ -27,6 +27,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException
 
+from tinyml.frontend.names import printable
 from tinyml.frontend.qdq import translate
 from tinyml.frontend.torch_fold import fold_batch_norms
 from tinyml.frontend.torch_program import Program, read_program
@@ -107,6 +108,7 @@ def load_program(data: bytes) -> Any:
         # Whatever a damaged file trips over: archives, pickles, schemas, keys.
         except Exception as error:
             reason = str(error).strip().split("\n")[0] or type(error).__name__
+            reason = printable(reason)
             raise DiagnosticException(f"not an exported program: {reason}") from error
 
 

@@ -58,10 +58,11 @@ def spell_add(spelling: Spelling, call: Call) -> None:
 
 
 def spell_clip(spelling: Spelling, call: Call, low: float, high: float) -> None:
-    bounds = [
-        spelling.constant(call, what, np.array(bound, np.float32))
-        for what, bound in (("low", low), ("high", high))
-    ]
+    with np.errstate(over="ignore"):
+        bounds = [
+            spelling.constant(call, what, np.array(bound, np.float32))
+            for what, bound in (("low", low), ("high", high))
+        ]
     spelling.add(call, "Clip", call.tensor("self"), *bounds)
 
 
@@ -159,7 +160,7 @@ def spell_mean(spelling: Spelling, call: Call) -> None:
 
 
 def spell_identity(spelling: Spelling, call: Call) -> None:
-    spelling.add(call, "Identity", call.tensor(next(iter(call.arguments))))
+    spelling.add(call, "Identity", call.tensor(next(iter(call.arguments), "0")))
 
 
 def spell_dropout(spelling: Spelling, call: Call) -> None:
@@ -181,13 +182,13 @@ def spell_reshape(spelling: Spelling, call: Call) -> None:
 
 
 def spell_permute(spelling: Spelling, call: Call) -> None:
-    order = tuple(d % len(call.shape) for d in call.integers("dims"))
+    order = tuple(call.axis(d) for d in call.integers("dims"))
     spelling.add(call, "Transpose", call.tensor("self"), perm=order)
 
 
 def spell_transpose(spelling: Spelling, call: Call) -> None:
     order = list(range(len(call.shape)))
-    a, b = call.integer("dim0"), call.integer("dim1")
+    a, b = call.axis(call.integer("dim0")), call.axis(call.integer("dim1"))
     order[a], order[b] = order[b], order[a]
     spelling.add(call, "Transpose", call.tensor("self"), perm=tuple(order))
 
@@ -205,12 +206,16 @@ def spell_pad(spelling: Spelling, call: Call) -> None:
     if call.arguments.get("mode", "constant") != "constant":
         raise call.refuse(f"mode {call.arguments['mode']} is not supported")
     pads, rank = call.integers("pad"), len(call.shape)
+    if len(pads) % 2 or len(pads) > 2 * rank:
+        raise call.refuse(f"pad {list(pads)} does not fit {rank} dimensions")
     low, high = [0] * rank, [0] * rank
     for i, (before, after) in enumerate(zip(pads[::2], pads[1::2])):
         low[rank - 1 - i], high[rank - 1 - i] = before, after
     real = 0.0 if call.arguments["value"] is None else call.number("value")
+    with np.errstate(over="ignore"):
+        value = np.array(real, np.float32)
     names = (
         spelling.constant(call, "pads", np.array(low + high, np.int64)),
-        spelling.constant(call, "value", np.array(real, np.float32)),
+        spelling.constant(call, "value", value),
     )
     spelling.add(call, "Pad", call.tensor("self"), *names)

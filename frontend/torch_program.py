@@ -47,7 +47,7 @@ class Call:
 
     def tensor(self, name: str) -> str:
         """The name of a tensor."""
-        value = self.arguments[name]
+        value = self.arguments.get(name)
         if not isinstance(value, Ref):
             raise self.refuse(f"argument '{name}' is {value}, expected a tensor")
         return value.name
@@ -69,7 +69,7 @@ class Call:
         value = self.arguments[name]
         if not isinstance(value, int):
             raise self.refuse(f"argument '{name}' is {value}, expected an integer")
-        return int(value)
+        return self.int64(name, value)
 
     def number(self, name: str) -> float:
         value = self.arguments[name]
@@ -81,10 +81,23 @@ class Call:
         """Integers; one stands for `count` equal ones."""
         given = self.arguments[name]
         values = given if isinstance(given, tuple) else (given,)
-        numbers = tuple(int(value) for value in values if isinstance(value, int))
+        numbers = tuple(self.int64(name, n) for n in values if isinstance(n, int))
         if len(numbers) != len(values):
             raise self.refuse(f"argument '{name}' is {given}, expected integers")
         return numbers * count if count and len(numbers) == 1 else numbers
+
+    def int64(self, name: str, value: int) -> int:
+        """An integer, which in a file may have any size."""
+        if not -(1 << 63) <= value < 1 << 63:
+            raise self.refuse(f"argument '{name}' has the number {value}")
+        return int(value)
+
+    def axis(self, given: int) -> int:
+        """An axis of the (first) result, counted from its first."""
+        rank = len(self.shape)
+        if not -rank <= given < rank:
+            raise self.refuse(f"dimension {given} of a tensor of {rank}")
+        return given % rank
 
     def expect(self, **values: Argument) -> None:
         """Refuses arguments with another value than these."""

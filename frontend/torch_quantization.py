@@ -21,6 +21,10 @@ def grid(spelling: Spelling, call: Call) -> tuple[np.ndarray, np.ndarray]:
     plural = "s" if "scales" in call.arguments else ""
     scale = spelling.reals(call, f"scale{plural}")
     zero = spelling.array(call, f"zero_point{plural}")
+    if not (np.isfinite(scale) & (scale > 0)).all():
+        raise call.refuse("a scale is not positive float32")
+    if zero.size != scale.size:
+        raise call.refuse(f"{zero.size} zero points for {scale.size} scales")
     if (dtype := call.arguments["dtype"]) not in BYTES:
         raise call.refuse(f"dtype {dtype} is not supported, only {', '.join(BYTES)}")
     integer = np.dtype(str(dtype).removeprefix("torch."))
@@ -41,25 +45,36 @@ def spell_quantize(spelling: Spelling, call: Call) -> None:
     """
     scale, zero = grid(spelling, call)
     low, high = call.integer("quant_min"), call.integer("quant_max")
+    limits = np.iinfo(zero.dtype)
+    if not limits.min <= low <= high <= limits.max:
+        raise call.refuse(
+            f"quant_min {low} and quant_max {high} are no range of {zero.dtype}"
+        )
     source, axis = call.tensor("input"), axis_of(call)
     if (array := spelling.constants.get(source)) is not None:
         sizes = [1] * array.ndim
         if scale.size > 1:
+            if not 0 <= axis < array.ndim or array.shape[axis] != scale.size:
+                raise call.refuse(
+                    f"{scale.size} scales along axis {axis} of {list(array.shape)}"
+                )
             sizes[axis] = scale.size
+        if not np.isfinite(array).all():
+            raise call.refuse("the constant holds numbers that are not finite")
         with np.errstate(all="ignore"):
             steps = np.rint(array * (np.float32(1) / scale).reshape(sizes))
         steps = np.clip(steps + zero.reshape(sizes), low, high)
         spelling.constants[call.name] = steps.astype(zero.dtype)
         return
-    limits = np.iinfo(zero.dtype)
     if (low, high) != (limits.min, limits.max):
         if scale.size != 1:
             raise call.refuse(f"{scale.size} scales for an activation, expected 1")
         number, unit = int(zero.ravel()[0]), np.float32(scale.ravel()[0])
-        bounds = [
-            spelling.constant(call, what, np.array((bound - number) * unit))
-            for what, bound in (("low", low), ("high", high))
-        ]
+        with np.errstate(over="ignore"):
+            bounds = [
+                spelling.constant(call, what, np.array((bound - number) * unit))
+                for what, bound in (("low", low), ("high", high))
+            ]
         limited = f"{call.name} (limited)"
         spelling.part(call, "Clip", (source, *bounds), limited, {})
         source = limited

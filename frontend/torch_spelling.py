@@ -46,7 +46,8 @@ class Spelling:
 
     def reals(self, call: Call, name: str) -> np.ndarray:
         """An argument that is a number or a constant tensor, in single precision."""
-        return self.array(call, name).astype(np.float32)
+        with np.errstate(over="ignore"):
+            return self.array(call, name).astype(np.float32)
 
     def array(self, call: Call, name: str) -> np.ndarray:
         if isinstance(value := call.arguments[name], int | float):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from onnx import load_model_from_string
 from onnx_models import Model
 from xdsl.utils.exceptions import DiagnosticException
 
+from tinyml.frontend.load import load_model
 from tinyml.frontend.onnx import import_onnx
 from tinyml.frontend.onnx_graph import graph_of
 from tinyml.frontend.qdq import translate
@@ -75,6 +77,73 @@ def two_scales(model: Model) -> str:
 def wide(model: Model) -> str:
     x = model.dequantize(model.input((1, 4, 5, 5), "int16"), 0.5, 0, "int16")
     return model.node("Relu", x)
+
+
+def move(op: str, array: np.ndarray, *shape: int) -> Callable[[Model], str]:
+    """An operator that is told by a constant what to do."""
+
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input(shape or (1, 4)), 0.5)
+        return model.node(op, x, model.constant(array))
+
+    return build
+
+
+def clip_at(array: np.ndarray) -> Callable[[Model], str]:
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input((1, 4)), 0.5)
+        return model.node("Clip", x, model.constant(array))
+
+    return build
+
+
+def pad_with(real: float) -> Callable[[Model], str]:
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input((1, 4)), 0.5)
+        pads = model.constant(np.array([0, 0, 0, 1]))
+        return model.node("Pad", x, pads, model.constant(np.float32(real)))
+
+    return build
+
+
+def bias_of(array: np.ndarray) -> Callable[[Model], str]:
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input((1, 4)), 0.5)
+        weights = model.weights(byte(4, 4), 0.5)
+        return model.node("Gemm", x, weights, model.constant(array))
+
+    return build
+
+
+def times_a_constant(*shape: int) -> Callable[[Model], str]:
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input(shape), 0.5)
+        return model.node("Mul", x, model.weights(byte(1), 0.5))
+
+    return build
+
+
+def dequantized_twice(model: Model) -> str:
+    weights = model.dequantize(model.weights(byte(4, 4), 0.5), 0.5)
+    return model.node("MatMul", model.dequantize(model.input((1, 4)), 0.5), weights)
+
+
+def zero_point_of_another_type(model: Model) -> str:
+    return model.dequantize(model.input((1, 4)), 0.5, 128, "uint8")
+
+
+def quantized_infinity(model: Model) -> str:
+    model.input((1, 4))
+    return model.constant(np.array([np.inf], np.float32))
+
+
+def mean_of_windows(model: Model) -> str:
+    x = model.dequantize(model.input((1, 1, 20000, 20001)), 0.5)
+    return model.node("AveragePool", x, kernel_shape=[20000, 20000])
+
+
+def huge_pads(model: Model) -> str:
+    return conv(byte(4, 4, 3, 3), pads=[1 << 62] * 4)(model)
 
 
 REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
@@ -154,6 +223,50 @@ REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
         ),
         "[1, 4] cannot be reshaped to [3, -1]",
     ),
+    "an attribute that is infinite": (
+        unary("LeakyRelu", alpha=float("inf")),
+        "attribute 'alpha' is not a finite number",
+    ),
+    "a limit that is no number": (clip_at(np.array(np.nan)), "and not NaN"),
+    "limits that are none": (clip_at(np.zeros(0)), "holds 0 numbers, expected 1"),
+    "a limit in words": (clip_at(np.array("6")), "expected numbers"),
+    "padding with infinity": (pad_with(np.inf), "padding inf is not on the grid"),
+    "padding with no number": (pad_with(np.nan), "and not NaN"),
+    "a bias that is infinite": (bias_of(np.full(4, np.inf)), "are not finite"),
+    "a bias that is too large": (bias_of(np.full(4, 1e308)), "do not fit into 32 bits"),
+    "axes that are reals": (
+        move("Unsqueeze", np.ones(1, np.float32)),
+        "is float32, expected integers",
+    ),
+    "an axis twice": (move("Unsqueeze", np.array([1, 1])), "name a dimension twice"),
+    "an axis of none": (move("Squeeze", np.array([2])), "axis 2 of a tensor of 2 dim"),
+    "flattening at no axis": (unary("Flatten", axis=5), "axis 5 of a tensor of 4"),
+    "softmax of no axis": (unary("Softmax", axis=-5), "axis -5 of a tensor of 4"),
+    "mean of no axis": (unary("ReduceMean", axes=[4]), "axis 4 of a tensor of 4"),
+    "sizes below -1": (
+        move("Reshape", np.array([-2, -2])),
+        "[1, 4] cannot be reshaped to [-2, -2]",
+    ),
+    "a size of a dimension that is not there": (
+        move("Reshape", np.array([1, 4, 0])),
+        "cannot be reshaped to [1, 4, 0]",
+    ),
+    "a constant of nothing": (
+        lambda model: model.node("Constant") + model.input((1, 4))[:0],
+        "expected one value",
+    ),
+    "a constant dequantized twice": (dequantized_twice, "does not hold integers"),
+    "a zero point of another type": (
+        zero_point_of_another_type,
+        'zero point "constant_1" is uint8, the tensor int8',
+    ),
+    "a constant that is not finite": (quantized_infinity, "does not hold finite reals"),
+    "a large activation times a constant": (
+        times_a_constant(1, 1 << 27),
+        "has 134217728 elements, at most 67108864",
+    ),
+    "a large window": (mean_of_windows, "has 400000000 elements, at most 67108864"),
+    "huge pads": (huge_pads, "a kernel size, stride, dilation or pad is above"),
     "16-bit activations": (wide, 'input "x" is int16, supported are float32, int8'),
 }
 
@@ -194,6 +307,78 @@ def test_old_opset():
     model.output(model.quantize(model.dequantize(model.input((1, 4)), 0.5), 0.5))
     with pytest.raises(DiagnosticException, match="opset 10, supported are 11"):
         model.imported()
+
+
+def test_input_of_two_to_the_forty():
+    model = Model()
+    x = model.dequantize(model.input((1, 1 << 40)), 0.5)
+    model.output(model.quantize(x, 0.5))
+    with pytest.raises(DiagnosticException, match=r'input "x": .* at most 2147483647'):
+        model.imported()
+
+
+@pytest.mark.parametrize("shape", [(1, -2), (-2, -3), (1, 0)])
+def test_input_of_less_than_nothing(shape: tuple[int, ...]):
+    model = Model()
+    x = model.dequantize(model.input(shape), 0.5)
+    model.output(model.quantize(x, 0.5))
+    with pytest.raises(DiagnosticException, match="every dimension but the first"):
+        model.imported()
+
+
+def test_input_that_is_no_tensor():
+    model = small()
+    model.inputs[0].type.Clear()
+    model.inputs[0].type.sequence_type.elem_type.tensor_type.elem_type = 1
+    with pytest.raises(DiagnosticException, match='input "x" is not a tensor'):
+        import_without_checker(model)
+
+
+def test_node_without_outputs():
+    model = small()
+    del model.nodes[0].output[:]
+    with pytest.raises(DiagnosticException, match="the first output has no name"):
+        import_without_checker(model)
+
+
+def test_no_version_of_the_standard_operators():
+    """Operators of another domain may be all that there are."""
+    model = load_model_from_string(small().bytes)
+    del model.opset_import[0]
+    graph_of(model)
+
+
+def test_name_of_two_lines():
+    model = small()
+    model.nodes[0].name = "a\nb"
+    with pytest.raises(DiagnosticException, match="has control characters"):
+        model.imported()
+
+
+def test_name_that_is_not_text():
+    data = small().bytes.replace(b"dequantizelinear_0", b"dequantizelinear_\xff")
+    with pytest.raises(DiagnosticException) as caught:
+        import_onnx(data, "net")
+    assert "invalid ONNX" in str(caught.value)
+
+
+def test_very_long_name(tmp_path: Path):
+    """The start and the end of a message are what says something."""
+    model = small()
+    model.nodes[0].name = "n" * 5000
+    model.nodes[0].op_type = "Erf"
+    path = tmp_path / "long.onnx"
+    path.write_bytes(model.bytes)
+    with pytest.raises(DiagnosticException) as caught:
+        load_model(path)
+    assert len(str(caught.value)) < 1000
+
+
+def small() -> Model:
+    model = Model()
+    x = model.dequantize(model.input((1, 4)), 0.5)
+    model.output(model.quantize(x, 0.25))
+    return model
 
 
 @pytest.mark.parametrize("data", [b"", b"TFL3 or so", bytes(range(256))])

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tflite
 from tflite_models import Model, small_network
 from xdsl.utils.exceptions import DiagnosticException, VerifyException
 
@@ -154,6 +155,75 @@ def quantize_to_int16(model: Model) -> int:
     return model.op("QUANTIZE", [model.input((1, 4))], (1, 4), type="int16")
 
 
+def reals(*numbers: float) -> np.ndarray:
+    return np.array(numbers, np.float32)
+
+
+def axes_that_are_reals(model: Model) -> int:
+    return model.op("MEAN", [model.input((1, 4)), model.constant(reals(1))], (1,))
+
+
+def places_that_are_reals(model: Model) -> int:
+    parts = [model.constant(reals(0, n)) for n in (0, 2)]
+    return model.op("SLICE", [model.input((1, 4)), *parts], (1, 2))
+
+
+def two_axes_of_a_split(model: Model) -> int:
+    axes = model.constant(np.array([0, 1], np.int32))
+    return model.op("SPLIT", [axes, model.input((1, 4))], (1, 4), NumSplits=1)
+
+
+def pads_of_half_a_dimension(model: Model) -> int:
+    pads = model.constant(np.array([0, 0, 1], np.int32))
+    return model.op("PAD", [model.input((1, 4)), pads], (1, 5))
+
+
+def padding_of_another_type(model: Model) -> int:
+    pads = model.constant(np.zeros((2, 2), np.int32))
+    return model.op(
+        "PADV2", [model.input((1, 4)), pads, model.constant(reals(0))], (4,)
+    )
+
+
+def parts_of_two_shapes(model: Model) -> int:
+    model.input((1, 4))
+    parts = [model.constant(np.zeros(n, np.int32)) for n in (1, 2)]
+    return model.op("PACK", parts, (2, 2), None, type="int32", ValuesCount=2)
+
+
+def matrix_of_no_dimensions(model: Model) -> int:
+    weights = model.constant(np.array(1, np.int8), 0.5)
+    return model.op("FULLY_CONNECTED", [model.input((1, 4)), weights], (1, 2))
+
+
+def slopes_of_a_number(model: Model) -> int:
+    slopes = model.constant(np.array([1], np.int8), 0.5)
+    return model.op("PRELU", [model.input(()), slopes], (1,))
+
+
+def mean_of_nothing(model: Model) -> int:
+    axes = model.constant(np.array([1], np.int32))
+    return model.op("MEAN", [model.input((1, 0)), axes], (1,))
+
+
+def table_of_a_distant_zero_point(model: Model) -> int:
+    return model.op("TANH", [model.input((1, 4), 0.5, 1 << 62)], (1, 4), 1 / 128)
+
+
+def nine_dimensions(model: Model) -> int:
+    return model.op("RESHAPE", [model.input([1] * 9)], (1,))
+
+
+def input_of_three_gigabytes(model: Model) -> int:
+    x = model.input((1, 3 << 28), None, type="float32")
+    return model.op("QUANTIZE", [x], (1, 3 << 28))
+
+
+def slopes_of_a_gigabyte(model: Model) -> int:
+    slopes = model.constant(np.array([1], np.int8), 0.5)
+    return model.op("PRELU", [model.input((1, 1 << 30)), slopes], (1, 1 << 30))
+
+
 REFUSALS = [
     (pool_on_two_grids, "not quantized alike"),
     (softmax_on_its_own_grid, "expected 1/256 and -128"),
@@ -169,6 +239,19 @@ REFUSALS = [
     (nothing_written, '"ghost" is written by no operator'),
     (shuffled, "shuffled"),
     (quantize_to_int16, "int16, supported are int8, uint8"),
+    (axes_that_are_reals, "float32, supported are int32, int64"),
+    (places_that_are_reals, "float32, supported are int32, int64"),
+    (two_axes_of_a_split, "has 2 elements, expected 1"),
+    (pads_of_half_a_dimension, "2 low and 1 high pads for 2 dimensions"),
+    (padding_of_another_type, "is float32, supported are int8"),
+    (parts_of_two_shapes, "the inputs differ in shape"),
+    (matrix_of_no_dimensions, "filter [] is not a matrix"),
+    (slopes_of_a_number, "shapes () and (1,) differ"),
+    (mean_of_nothing, "memref<1x0xi8> is not a non-empty static shape"),
+    (table_of_a_distant_zero_point, "expected one in [-128, 127]"),
+    (nine_dimensions, "has 9 dimensions, at most 8 are supported"),
+    (input_of_three_gigabytes, "3221225472 bytes, at most 2147483647"),
+    (slopes_of_a_gigabyte, "1073741824 bytes, constants have at most 268435456"),
 ]
 
 
@@ -277,3 +360,32 @@ def test_absurd_sizes(size: int):
             assert answer is not None
             assert "\n" not in answer
     assert largest_memory() - memory < 64 << 20
+
+
+def test_name_of_two_lines():
+    """A name cannot end the line of a message that quotes it."""
+    model = Model()
+    x = model.input((1, 4), name="a\nb\x1b[31m\u2028")
+    model.output(model.op("MEAN", [x, x], (1,)))
+    assert r'"a\nb\x1b[31m\u2028" is int8' in (refusal(model.bytes) or "")
+
+
+def test_clamp_on_a_very_fine_grid():
+    """6 divided by the scale is no number of single precision; all bytes are below."""
+    model = Model()
+    x = model.input((1, 4), 1e-39)
+    y = model.op("RELU6", [x], (1, 4), 1e-39)
+    (found,) = model.output(y).run(np.array([[-128, -1, 0, 127]], np.int8))
+    np.testing.assert_array_equal(found, [[0, 0, 0, 127]])
+
+
+def test_options_outside_the_file():
+    """Every number of an operator's options is read from the file or not at all."""
+    data = small_network().bytes
+    reader: Any = tflite.Model
+    options = reader.GetRootAsModel(data, 0).Subgraphs(0).Operators(0).BuiltinOptions()
+    slots = options.Pos - int.from_bytes(data[options.Pos :][:4], "little", signed=True)
+    changed = bytearray(data)
+    changed[slots + 4 : slots + 6] = (60000).to_bytes(2, "little")
+    answer = refusal(bytes(changed)) or ""
+    assert answer.startswith("the file is damaged (a field at 60000")

@@ -221,7 +221,7 @@ def test_open_sizes_are_refused():
         import_program(program)
 
 
-def test_damaged_files_are_refused(tmp_path: Path):
+def test_damaged_files_are_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
     with pytest.raises(DiagnosticException, match="not an exported program: "):
         import_pt2(b"not a network\n", "net")
     model, runs = small()
@@ -232,3 +232,5 @@ def test_damaged_files_are_refused(tmp_path: Path):
         path.write_bytes(data[:size])
         with pytest.raises(DiagnosticException, match=r"small\.pt2: not an exported"):
             load_model(path)
+    # PyTorch would log the traceback as well.
+    assert capfd.readouterr().err == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -95,6 +96,31 @@ REFUSED: dict[str, tuple[str, dict[str, Argument], str]] = {
     "argument": (QUANTIZE, {"quant_min": "low"}, "'quant_min' is low, expected an int"),
     "tensor": (QUANTIZE, {"input": None}, "'input' is None, expected a tensor"),
     "type": (DEQUANTIZE, {"out_dtype": "torch.float16"}, "out_dtype torch.float16"),
+    "scale of zero": (QUANTIZE, {"scale": 0.0}, "is not positive float32"),
+    "scale beyond single precision": (QUANTIZE, {"scale": 1e300}, "is not positive"),
+    "range": (QUANTIZE, {"quant_max": 1 << 40}, "-128 and quant_max 1099511627776 are"),
+    "range upside down": (QUANTIZE, {"quant_min": 9, "quant_max": 8}, "are no range"),
+    "more than 64 bits": (QUANTIZE, {"quant_min": -(1 << 64)}, "has the number -18446"),
+    "dimension": (
+        "aten.transpose.int",
+        {"self": Ref("x"), "dim0": 0, "dim1": 2},
+        "dimension 2 of a tensor of 2",
+    ),
+    "dimensions": (
+        "aten.permute.default",
+        {"self": Ref("x"), "dims": (-3, 0)},
+        "dimension -3 of a tensor of 2",
+    ),
+    "pads of half a dimension": (
+        "aten.pad.default",
+        {"self": Ref("x"), "pad": (1, 2, 3), "value": None},
+        "pad [1, 2, 3] does not fit 2 dimensions",
+    ),
+    "pads of a third dimension": (
+        "aten.pad.default",
+        {"self": Ref("x"), "pad": (0, 0, 0, 0, 1, 1), "value": None},
+        "does not fit 2 dimensions",
+    ),
     "floats": (DEQUANTIZE, {}, 'input "x" is not int8 or uint8'),
 }
 
@@ -107,4 +133,28 @@ def test_refused(name: str):
     with pytest.raises(DiagnosticException) as caught:
         translate(spell(program(call), "net"), "net")
     assert str(caught.value).startswith(f'node 4 {target} "y": ')
+    assert reason in str(caught.value)
+
+
+CONSTANTS: dict[str, tuple[np.ndarray, dict[str, Argument], str]] = {
+    "not finite": (np.full((2, 6), np.inf), {}, "numbers that are not finite"),
+    "axis": (np.ones((2, 6)), {"axis": 2}, "2 scales along axis 2 of [2, 6]"),
+    "channels": (np.ones((3, 6)), {}, "2 scales along axis 0 of [3, 6]"),
+    "zero points": (np.ones((2, 6)), {"zero_points": Ref("x")}, "is computed"),
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_constant_that_is_refused(name: str):
+    array, changes, reason = CONSTANTS[name]
+    arguments = {
+        **{"input": Ref("w"), "scales": Ref("s"), "zero_points": Ref("z"), "axis": 0},
+        **{"quant_min": -128, "quant_max": 127, "dtype": "torch.int8"},
+        **changes,
+    }
+    target = "quantized_decomposed.quantize_per_channel.default"
+    constants = {"w": array, "s": np.full(2, 0.5), "z": np.zeros(2, np.int64)}
+    wrong = replace(program(Call(1, "y", target, arguments, ())), constants=constants)
+    with pytest.raises(DiagnosticException) as caught:
+        spell(wrong, "net")
     assert reason in str(caught.value)

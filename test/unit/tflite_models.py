@@ -32,14 +32,24 @@ DILATED: dict[str, float] = {**WINDOW, "DilationHFactor": 1, "DilationWFactor": 
 OPTIONS: dict[str, tuple[str, dict[str, float]]] = {
     "ADD": ("AddOptions", {}),
     "AVERAGE_POOL_2D": ("Pool2DOptions", WINDOW),
+    "CONCATENATION": ("ConcatenationOptions", {}),
     "CONV_2D": ("Conv2DOptions", DILATED),
     "DEPTHWISE_CONV_2D": ("DepthwiseConv2DOptions", DILATED),
     "FULLY_CONNECTED": ("FullyConnectedOptions", {}),
+    "LEAKY_RELU": ("LeakyReluOptions", {}),
     "MAX_POOL_2D": ("Pool2DOptions", WINDOW),
     "MEAN": ("ReducerOptions", {}),
     "MUL": ("MulOptions", {}),
+    "PACK": ("PackOptions", {}),
     "RESHAPE": ("ReshapeOptions", {}),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", {}),
+    "RESIZE_NEAREST_NEIGHBOR": ("ResizeNearestNeighborOptions", {}),
     "SOFTMAX": ("SoftmaxOptions", {"Beta": 1.0}),
+    "SPLIT": ("SplitOptions", {}),
+    "SPLIT_V": ("SplitVOptions", {}),
+    "STRIDED_SLICE": ("StridedSliceOptions", {}),
+    "SUB": ("SubOptions", {}),
+    "UNPACK": ("UnpackOptions", {}),
 }
 """Options table of an operator, and what stands in it by default."""
 

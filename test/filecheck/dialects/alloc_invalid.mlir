@@ -45,3 +45,11 @@ func.func @main(%x: memref<4xi8>) {
   func.return
 }
 // CHECK: the buffer has 2 writers, expected 1
+
+// -----
+
+func.func @main() {
+  %b = tinyml.alloc : memref<1048576x1048576xi8>
+  func.return
+}
+// CHECK: memref<1048576x1048576xi8> has 1099511627776 bytes, at most 2147483647 are supported
