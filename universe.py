@@ -13,6 +13,7 @@ PASSES = {
         "convert_layers_to_loops",
         "ConvertLayersToLoopsPass",
     ),
+    "tinyml-fold-pad": ("fold_pad", "FoldPadPass"),
     "tinyml-fold-reshape": ("fold_reshape", "FoldReshapePass"),
     "tinyml-insert-layer-hooks": ("insert_layer_hooks", "InsertLayerHooksPass"),
     "tinyml-lower-arena": ("lower_arena", "LowerArenaPass"),

@@ -19,18 +19,25 @@ from networks import (
     STABLE,
     AddLayer,
     Limits,
+    add_avg_pool,
+    add_conv2d,
+    add_depthwise,
+    add_max_pool,
     append,
     lower,
     random_inputs,
     random_network,
+    random_zero_point,
     seeds,
 )
 from xdsl.dialects.builtin import ModuleOp, i8
 from xdsl.ir import SSAValue
 
 from tinyml.dialects import tinyml
-from tinyml.dialects.layer import shape
+from tinyml.dialects.layer import integers, shape
+from tinyml.dialects.layer_format import integer_array
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.weighted import ConvolutionOp
 from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.live_ranges import live_bytes, live_ranges
@@ -72,7 +79,26 @@ def add_moved(
     return append(b, tinyml.ReshapeOp(x, turned))
 
 
+def add_padded(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    """A pad of rows and columns, and one or two layers that mostly can take it."""
+    value = r.choice([-128, 3, random_zero_point(r)])
+    low, high = ([0, r.randint(0, 1), r.randint(0, 1), 0] for _ in range(2))
+    size = [n + a + c for n, a, c in zip(shape(x), low, high, strict=True)]
+    x = append(b, tinyml.PadOp(x, b.buffer(size, i8), low, high, value))
+    for _ in range(r.choice([1, 1, 1, 2])):
+        kinds = [add_conv2d, add_depthwise, add_max_pool, add_avg_pool, add_conv2d]
+        y = r.choice(kinds)(b, r, x, limits)
+        op = next(op for op in b.block.ops if y in op.operands)
+        if isinstance(op, ConvolutionOp) and r.random() < 0.9:
+            _, point = integers(op.zero_points)
+            op.properties["zero_points"] = integer_array([value, point])
+    return y
+
+
 KINDS: dict[str, Sequence[AddLayer]] = {
+    "tinyml-fold-pad": [*IMAGE_LAYERS, *[add_padded] * 12],
     "tinyml-fold-reshape": [*IMAGE_LAYERS, *[add_moved] * 12],
 }
 """The layers that the networks for a pass are made of."""
