@@ -16,6 +16,7 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.layer import LayerOp
+from tinyml.dialects.views import buffer_uses, root
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,22 @@ def network_function(module: ModuleOp) -> func.FuncOp:
 def layers(function: func.FuncOp) -> list[LayerOp]:
     """The layers of a network in order."""
     return [op for op in function.body.block.ops if isinstance(op, LayerOp)]
+
+
+def writer(buffer: SSAValue) -> LayerOp | None:
+    """The layer that writes a buffer, directly or through a view."""
+    for use in buffer_uses(root(buffer)):
+        op = use.operation
+        if isinstance(op, LayerOp) and use.index == len(op.operands) - 1:
+            return op
+    return None
+
+
+def readers(buffer: SSAValue) -> list[Operation]:
+    """What reads a buffer, directly or through views; once for each of its operands."""
+    written = writer(buffer)
+    uses = buffer_uses(root(buffer))
+    return [use.operation for use in uses if use.operation is not written]
 
 
 def layer_name(op: Operation) -> str:

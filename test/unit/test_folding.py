@@ -87,13 +87,20 @@ def add_padded(
     low, high = ([0, r.randint(0, 1), r.randint(0, 1), 0] for _ in range(2))
     size = [n + a + c for n, a, c in zip(shape(x), low, high, strict=True)]
     x = append(b, tinyml.PadOp(x, b.buffer(size, i8), low, high, value))
-    for _ in range(r.choice([1, 1, 1, 2])):
-        kinds = [add_conv2d, add_depthwise, add_max_pool, add_avg_pool, add_conv2d]
-        y = r.choice(kinds)(b, r, x, limits)
-        op = next(op for op in b.block.ops if y in op.operands)
-        if isinstance(op, ConvolutionOp) and r.random() < 0.9:
-            _, point = integers(op.zero_points)
-            op.properties["zero_points"] = integer_array([value, point])
+    ends = [padded_reader(b, r, x, value, limits) for _ in range(r.choice([1, 1, 2]))]
+    return ends[-1]
+
+
+def padded_reader(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, value: int, limits: Limits
+) -> SSAValue:
+    """A layer with a window, which if it is a convolution mostly pads with `value`."""
+    kinds = [add_conv2d, add_depthwise, add_max_pool, add_avg_pool, add_conv2d]
+    y = r.choice(kinds)(b, r, x, limits)
+    op = next(op for op in b.block.ops if y in op.operands)
+    if isinstance(op, ConvolutionOp) and r.random() < 0.9:
+        _, point = integers(op.zero_points)
+        op.properties["zero_points"] = integer_array([value, point])
     return y
 
 
