@@ -9,6 +9,7 @@ from xdsl.utils.target import Target
 
 PASSES = {
     "tinyml-annotate-memory": ("annotate_memory", "AnnotateMemoryPass"),
+    "tinyml-check-memory": ("check_memory", "CheckMemoryPass"),
     "tinyml-convert-layers-to-loops": (
         "convert_layers_to_loops",
         "ConvertLayersToLoopsPass",

@@ -1,0 +1,291 @@
+"""
+Checks that every byte a network reads still holds what was written there for it.
+
+Expects a network in one arena (`tinyml-lower-arena`). Reads the views and calls of the
+network's function and the loads and stores of the kernels, and nothing that planning
+has left; changes nothing. Fails, in one line, if
+
+- a byte is overwritten, by another layer or by the kernel itself, before its last read;
+- a byte is read that was not written for the buffer that is read;
+- an output does not hold all that was written to it when the network ends;
+- a view leaves the arena, or a kernel leaves a view.
+
+    @layer_01_add ("sum"): byte 3 of %x (19 of the arena) was overwritten with %y by
+    @layer_00_reshape
+
+A read is known by the view it goes through, so two views of the same bytes are two
+buffers; a `memref.reinterpret_cast` or a subview of a view is that view's buffer.
+
+Not handled, and refused: control flow in the network's function, kernels that call
+others, addresses and bounds that depend on data of the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from xdsl.context import Context
+from xdsl.dialects import func, memref
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
+    IntegerAttr,
+    MemRefType,
+    ModuleOp,
+    NameLoc,
+)
+from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.passes import ModulePass
+from xdsl.traits import SymbolTable
+from xdsl.utils.exceptions import PassFailedException
+
+from tinyml.dialects.attributes import TensorAttr
+from tinyml.dialects.constants import find_global, global_array
+from tinyml.passes.byte_owners import (
+    NOBODY,
+    ByteOwners,
+    Operand,
+    WrongByte,
+    written_first,
+)
+from tinyml.passes.index_arithmetic import UnknownNumber
+from tinyml.passes.loop_dependence import buffers_behind
+from tinyml.passes.loop_values import LoopValues
+from tinyml.passes.memory_accesses import (
+    HANDING_ON,
+    VIEWS,
+    KernelProblem,
+    buffer_span,
+    kernel_times,
+)
+
+
+class Buffer(NamedTuple):
+    """A view of the arena, or an input or output, and the bytes it has."""
+
+    name: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class CheckMemoryPass(ModulePass):
+    """Checks that every byte a network reads still holds what was written for it."""
+
+    name = "tinyml-check-memory"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        networks = [
+            function
+            for function in op.ops
+            if isinstance(function, func.FuncOp)
+            and "tinyml.inputs" in function.attributes
+        ]
+        if not networks:
+            raise PassFailedException(
+                "there is no network in an arena; run tinyml-lower-arena first"
+            )
+        for network in networks:
+            Checker(network).check()
+
+
+def memrefs(op: Operation) -> list[SSAValue]:
+    return [v for v in op.operands if isinstance(v.type, MemRefType)]
+
+
+def span(buffer: SSAValue) -> int:
+    """Bytes from the start to the end of a memref."""
+    assert isinstance(buffer.type, MemRefType)
+    return buffer_span(buffer.type)
+
+
+def layer(call: func.CallOp) -> str:
+    """The kernel of a call, and the layer's name in the model."""
+    name = f"@{call.callee.string_value()}"
+    if isinstance(call.location, NameLoc):
+        name += f' ("{call.location.desc.data}")'
+    return name
+
+
+def ports(network: func.FuncOp, key: str) -> Iterator[Buffer]:
+    """The inputs or outputs of a network, from its attributes."""
+    found = network.attributes[key]
+    assert isinstance(found, ArrayAttr)
+    for port in found:
+        assert isinstance(port, DictionaryAttr)
+        tensor, at, type = (port.data[key] for key in ("tensor", "at", "type"))
+        assert isinstance(tensor, TensorAttr)
+        assert isinstance(at, IntegerAttr)
+        assert isinstance(type, MemRefType)
+        start = at.value.data
+        yield Buffer(f'"{tensor.label.data}"', start, start + buffer_span(type))
+
+
+def stored_arguments(kernel: func.FuncOp) -> Iterator[BlockArgument]:
+    """The arguments that a kernel may write to."""
+    for op in kernel.walk():
+        if not isinstance(op, (*HANDING_ON, memref.LoadOp)):
+            for buffer in (b for value in memrefs(op) for b in buffers_behind(value)):
+                if isinstance(buffer, BlockArgument):
+                    yield buffer
+
+
+def constant_content(op: memref.GetGlobalOp) -> np.ndarray:
+    found = find_global(op, op.name_)
+    assert found is not None
+    return global_array(found)
+
+
+class Checker:
+    """Follows one network from its inputs to its outputs."""
+
+    def __init__(self, network: func.FuncOp):
+        self.network = network
+        (self.arena,) = network.body.block.args
+        self.places = LoopValues({}, {})
+        self.views: dict[SSAValue, int] = {}
+        self.buffers: list[Buffer] = []
+        self.calls: list[tuple[func.CallOp, func.FuncOp]] = []
+        self.owners = ByteOwners(span(self.arena))
+
+    def check(self) -> None:
+        for op in self.network.body.block.ops:
+            self.collect(op)
+        outputs = self.find_ports()
+        for number in range(len(self.calls)):
+            self.run(number)
+        for label, buffer in outputs:
+            _, start, end = self.buffers[buffer]
+            if (wrong := self.owners.check(buffer, start, end)) is not None:
+                raise PassFailedException(f"output {label}: {self.describe(wrong)}")
+
+    def collect(self, op: Operation) -> None:
+        """Notes the op if it is a view of the arena or the call of a kernel."""
+        match op:
+            case memref.ViewOp(source=source) if source is self.arena:
+                name = f"%{op.result.name_hint or len(self.buffers)}"
+                start, end = self.place(op.result)
+                if start < 0 or end > len(self.owners.owner):
+                    raise PassFailedException(
+                        f"{name} has the bytes {start} to {end - 1} of an arena of "
+                        f"{len(self.owners.owner)}"
+                    )
+                self.views[op.result] = len(self.buffers)
+                self.buffers.append(Buffer(name, start, end))
+            case func.CallOp():
+                callee = SymbolTable.lookup_symbol(op, op.callee)
+                if isinstance(callee, func.FuncOp) and not callee.is_declaration:
+                    self.calls.append((op, callee))
+                elif memrefs(op):
+                    raise PassFailedException(f"{layer(op)} has no body to look into")
+            case _ if not isinstance(op, VIEWS) and any(map(memrefs, op.walk())):
+                raise PassFailedException(
+                    f"{op.name} in @{self.network.sym_name.data}: expected views of "
+                    "the arena and calls of kernels"
+                )
+            case _:
+                pass
+
+    def place(self, value: SSAValue) -> tuple[int, int]:
+        """The first byte of a memref in the arena, and the one behind the last."""
+        try:
+            start = int(self.places.place(value).offset)
+        except UnknownNumber as error:
+            raise PassFailedException(
+                f"%{value.name_hint}: the offset is not constant"
+            ) from error
+        return start, start + span(value)
+
+    def find_ports(self) -> list[tuple[str, int]]:
+        """Notes the inputs as written; returns the outputs with their buffers."""
+        written = {
+            self.buffer_of(call.operands[argument.index])
+            for call, kernel in self.calls
+            for argument in stored_arguments(kernel)
+        }
+        free = dict(enumerate(self.buffers))
+        for port in ports(self.network, "tinyml.inputs"):
+            # An input that no layer reads has no view any more.
+            for number, buffer in free.items():
+                if number not in written and buffer[1:] == port[1:]:
+                    break
+            else:
+                number = len(self.buffers)
+                self.buffers.append(port)
+            free.pop(number, None)
+            self.owners.write(number, port.start, port.end, NOBODY)
+        outputs: list[tuple[str, int]] = []
+        for port in ports(self.network, "tinyml.outputs"):
+            for number, buffer in free.items():
+                if number in written and buffer[1:] == port[1:]:
+                    break
+            else:
+                raise PassFailedException(f"output {port.name} is never written")
+            del free[number]
+            outputs.append((port.name, number))
+        return outputs
+
+    def buffer_of(self, value: SSAValue) -> int | None:
+        """The buffer that a memref is, or is a view of; None for a constant."""
+        while value not in self.views and isinstance(op := value.owner, VIEWS):
+            value = op.operands[0]
+        return self.views.get(value)
+
+    def run(self, number: int) -> None:
+        call, kernel = self.calls[number]
+        try:
+            wrong = self.owners.run_call(self.operands(call, kernel), number)
+        except KernelProblem as problem:
+            raise PassFailedException(f"{layer(call)}: {problem}") from problem
+        if wrong is not None:
+            raise PassFailedException(f"{layer(call)}: {self.describe(wrong)}")
+
+    def operands(self, call: func.CallOp, kernel: func.FuncOp) -> list[Operand]:
+        """What a call does to each buffer that it gets."""
+        arguments = kernel.body.block.args
+        constants: dict[SSAValue, np.ndarray] = {
+            op.memref: constant_content(op)
+            for op in kernel.walk()
+            if isinstance(op, memref.GetGlobalOp)
+        }
+        for value, argument in zip(call.operands, arguments, strict=True):
+            if isinstance(value.owner, memref.GetGlobalOp):
+                constants[argument] = constant_content(value.owner)
+        operands: list[Operand] = []
+        for buffer, times in kernel_times(kernel, constants).items():
+            if not isinstance(buffer, BlockArgument):
+                if ((times.last_read > NOBODY) & ~written_first(times)).any():
+                    raise KernelProblem(f"reads %{buffer.name_hint} before writing it")
+                continue
+            value = call.operands[buffer.index]
+            number = self.buffer_of(value)
+            if number is None:
+                raise KernelProblem(
+                    f"gets %{value.name_hint}, which is not in the arena"
+                )
+            start, end = self.place(value)
+            view = self.buffers[number]
+            if start < view.start or end > view.end:
+                raise KernelProblem(
+                    f"gets the bytes {start} to {end - 1} of the arena as {view.name}, "
+                    f"which has {view.start} to {view.end - 1}"
+                )
+            operands.append(Operand(number, start, times))
+        return operands
+
+    def describe(self, wrong: WrongByte) -> str:
+        name, start, _ = self.buffers[wrong.reader]
+        text = f"byte {wrong.byte - start} of {name} ({wrong.byte} of the arena) was "
+        if wrong.culprit is None or wrong.call is None:
+            text += "never written"
+        else:
+            by = "the network's user"
+            if wrong.call != NOBODY:
+                by = layer(self.calls[wrong.call][0])
+            culprit = self.buffers[wrong.culprit].name
+            text += f"overwritten with {culprit} by {by}"
+        others = wrong.count - 1
+        return text if not others else f"{text}, and {others} more were"
