@@ -18,6 +18,7 @@ from tinyml.dialects.tinyml import AddOp, MulOp, SoftmaxLookupOp
 from tinyml.frontend.activation_tables import exponential_table
 from tinyml.frontend.even_factors import even_multiplier, even_sum_factors
 from tinyml.frontend.onnx_context import Context, Pending, Target, sum_rounding
+from tinyml.frontend.onnx_functions import import_gated
 from tinyml.frontend.onnx_values import (
     Constant,
     Quant,
@@ -64,6 +65,8 @@ def import_add(context: Context, node: Node) -> Pending:
 
 def import_mul(context: Context, node: Node) -> Pending:
     node.expect_attributes()
+    if (gated := import_gated(context, node)) is not None:
+        return gated
     left, right = operands(context, node)
 
     def emit(target: Target) -> View:
@@ -160,12 +163,17 @@ def import_relu(context: Context, node: Node) -> Pending:
     return limited(context, node, 0.0, inf)
 
 
-def import_clip(context: Context, node: Node) -> Pending:
+def import_clip(context: Context, node: Node) -> Pending | Constant:
     node.expect_attributes()
     low, high = (
         context.number(name) if name else default
         for name, default in ((node.input(1), -inf), (node.input(2), inf))
     )
+    value = context.value(node.input(0))
+    if isinstance(value, Constant) and value.scale is None:
+        # Weights of fewer integers than their type has, as exporters quantize them.
+        array = np.clip(value.array, low, high).astype(value.array.dtype)
+        return Constant(node.output, array)
     return limited(context, node, low, high)
 
 

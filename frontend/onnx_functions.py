@@ -8,6 +8,7 @@ precision and rounded once, to nearest, ties to even.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -58,10 +59,32 @@ def without_attributes(function: Function) -> Callable[[Context, Node], Pending]
     return import_function
 
 
-def import_hard_sigmoid(context: Context, node: Node) -> Pending:
+def hard_sigmoid(node: Node) -> Function:
     node.expect_attributes("alpha", "beta")
     alpha, beta = node.number("alpha", 0.2), node.number("beta", 0.5)
-    return lookup(context, node, lambda x: np.clip(alpha * x + beta, 0, 1))
+    return lambda x: np.clip(alpha * x + beta, 0, 1)
+
+
+def import_hard_sigmoid(context: Context, node: Node) -> Pending:
+    return lookup(context, node, hard_sigmoid(node))
+
+
+def import_gated(context: Context, node: Node) -> Pending | None:
+    """
+    A product of an activation and a sigmoid of the same, as exporters spell Swish and
+    HardSwish; None if it is none.
+    """
+    for name, other in (node.inputs, node.inputs[::-1]):
+        gate = context.value(other)
+        if not isinstance(gate, Pending) or gate.node.inputs[:1] != (name,):
+            continue
+        if gate.node.op == "Sigmoid":
+            return lookup(context, replace(node, inputs=(name,)), silu)
+        if gate.node.op == "HardSigmoid":
+            function = hard_sigmoid(gate.node)
+            gated = replace(node, inputs=(name,))
+            return lookup(context, gated, lambda x: x * function(x))
+    return None
 
 
 def import_leaky_relu(context: Context, node: Node) -> Pending:

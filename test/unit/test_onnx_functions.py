@@ -35,6 +35,23 @@ def test_every_byte(op: str):
     assert op_names(model.imported()) == ["lookup"]
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("gate, slope", [("Sigmoid", 0.0), ("HardSigmoid", 0.25)])
+def test_products_with_a_sigmoid(gate: str, slope: float, first: bool):
+    """Swish and HardSwish as exporters spell them: one table, not a product of bytes."""
+    x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
+    model = Model()
+    source = model.dequantize(model.input(x.shape), 0.0625, 5)
+    gates = model.node(gate, source, **({"alpha": slope} if slope else {}))
+    factors = (gates, source) if first else (source, gates)
+    model.output(model.quantize(model.node("Mul", *factors), 0.03125))
+    reals = (x.astype(np.float64) - 5) * 0.0625
+    sigmoids = np.clip(slope * reals + 0.5, 0, 1) if slope else 1 / (1 + np.exp(-reals))
+    expected = np.clip(np.rint(reals * sigmoids * 32), -128, 127)
+    np.testing.assert_array_equal(model.run(x)[0], expected)
+    assert op_names(model.imported()) == ["lookup"]
+
+
 def test_limits_are_part_of_the_table():
     x = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
     model = Model()

@@ -6,44 +6,27 @@ tensor and without tolerance, and PyTorch itself next to ties only.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from exact_layers import Followed, follow
-from torch_exact import Evaluation, evaluate, run_program
+from torch_exact import Evaluation, differing, evaluate, run_program
 from torch_models import converted, torch
+from torch_zoo import drawn, quantized
 from xdsl.dialects.builtin import ModuleOp
 
 from tinyml.backend.compiler import CompileOptions, compile_model
 from tinyml.backend.runner import InputSets, LayerChecks, RunOptions, run_directory
 from tinyml.dialects.network import layers, network_function
-from tinyml.frontend.torch import import_program, quantize
-from tinyml.frontend.zoo import build
+from tinyml.frontend.torch import import_program
 
 # PyTorch's warnings about itself.
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-MOBILENETV2: dict[str, Any] = {"width": 0.35, "resolution": 144, "narrow_head": True}
 NETWORKS = ["autoencoder", "dscnn", "mobilenetv2", "resnet8"]
 SETS = 3
-
-
-@cache
-def quantized(name: str) -> Any:
-    """The program of a network with the zoo's weights, calibrated with noise."""
-    model, runs = drawn(name, 8, 1)
-    return quantize(model, [[x] for x in runs])
-
-
-def drawn(name: str, count: int, seed: int) -> tuple[Any, list[np.ndarray]]:
-    """A network, and inputs for it."""
-    model = build(name, **(MOBILENETV2 if name == "mobilenetv2" else {}))
-    generator = np.random.default_rng(seed)
-    sets = generator.uniform(-1, 1, (count, *model.input_shape))
-    return model, list(sets.astype(np.float32))
 
 
 def followed(
@@ -113,23 +96,8 @@ def differs_next_to_ties(name: str, program: Any) -> None:
     `torch_exact` derives.
     """
     module = import_program(program)
-    elements, others, farthest, bound = 0, 0, 0.0, 0.0
     for x in drawn(name, SETS, 2)[1]:
         told = run_program(program, x)
         evaluation = evaluate(program, x, told)
         assert followed(module, x, evaluation, told).differences == []
-        for node, exact in evaluation.rounded.items():
-            elements += exact.numbers.size
-            bound = max(bound, exact.error.max())
-            differs = told[node] != exact.numbers
-            gaps = told[node].astype(np.int64) - exact.numbers
-            assert (np.abs(gaps[differs]) == 1).all()
-            assert (exact.from_tie[differs] <= exact.error[differs]).all()
-            others += int(differs.sum())
-            farthest = max(farthest, exact.from_tie[differs].max(initial=0.0))
-    # A bound of half a step would allow any neighbour.
-    assert bound < 0.25
-    print(
-        f"{name}: {others} of {elements} elements differ, at most {farthest:.1e} of a "
-        f"step from a tie; the bound is at most {bound:.1e}"
-    )
+        print(f"{name}:", differing(evaluation, told))

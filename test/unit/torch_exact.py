@@ -148,6 +148,29 @@ def evaluate(
     return Evaluation(outputs, rounded)
 
 
+def differing(evaluation: Evaluation, told: Mapping[str, np.ndarray]) -> str:
+    """
+    Asserts that another's integers, which the layers were given, are the exact ones or
+    one step off where a tie lies within the bound. Says how many are, in words.
+    """
+    elements, others, farthest, bound = 0, 0, 0.0, 0.0
+    for name, exact in evaluation.rounded.items():
+        elements += exact.numbers.size
+        bound = max(bound, exact.error.max())
+        differs = told[name] != exact.numbers
+        gaps = told[name].astype(np.int64) - exact.numbers
+        assert (np.abs(gaps[differs]) == 1).all()
+        assert (exact.from_tie[differs] <= exact.error[differs]).all()
+        others += int(differs.sum())
+        farthest = max(farthest, exact.from_tie[differs].max(initial=0.0))
+    # A bound of half a step would allow any neighbour.
+    assert bound < 0.25
+    return (
+        f"{others} of {elements} elements differ, at most {farthest:.1e} of a step from "
+        f"a tie; the bound is at most {bound:.1e}"
+    )
+
+
 # Operators
 
 
