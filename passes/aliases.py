@@ -1,6 +1,6 @@
 """
-Two buffers that hold the same become one: what passes do with a layer that changes
-nothing.
+What passes do with layers that vanish: two buffers that hold the same become one, and
+the layer that stays takes the other's place in the model.
 """
 
 from __future__ import annotations
@@ -11,6 +11,11 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from tinyml.dialects.layer import LayerOp, shape
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import root, view_of
+
+TENSOR_IN_MODEL = ("tinyml.tensor", "tinyml.position")
+"""Attributes of a layer that say which tensor of the model it writes."""
+
+PLACE_IN_MODEL = ("tinyml.index", *TENSOR_IN_MODEL)
 
 
 def can_be_one(a: SSAValue, b: SSAValue) -> bool:
@@ -23,12 +28,27 @@ def can_be_one(a: SSAValue, b: SSAValue) -> bool:
     return any(inner) and sum(inner) + sum(ports) == 2
 
 
-def bypass(op: LayerOp) -> bool:
+def take_place(op: LayerOp, vanished: LayerOp) -> None:
+    """Gives a layer the place in the model of the one whose tensor it writes now."""
+    op.location = vanished.location
+    for key in PLACE_IN_MODEL:
+        op.attributes.pop(key, None)
+        if (attr := vanished.attributes.get(key)) is not None:
+            op.attributes[key] = attr
+
+
+def leave_place(op: LayerOp) -> None:
+    """Marks that what a layer writes is no tensor of the model any more."""
+    for key in TENSOR_IN_MODEL:
+        op.attributes.pop(key, None)
+
+
+def bypass(op: LayerOp, source: SSAValue) -> bool:
     """
-    Erases a layer of one input whose output holds, byte for byte, what its input does:
-    the two buffers become one, each in its own shape. Returns whether they could.
+    Erases a layer whose output holds, byte for byte, what its input `source` does: the
+    two buffers become one, each in its own shape. Returns whether they could.
     """
-    source, target = root(op.layer_inputs[0]), root(op.layer_output)
+    source, target = root(source), root(op.layer_output)
     if not can_be_one(source, target):
         return False
     Rewriter.erase_op(op)

@@ -63,4 +63,4 @@ class FoldReshapePass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for layer in layers(network_function(op)):
             if keeps_order(layer):
-                bypass(layer)
+                bypass(layer, layer.layer_inputs[0])
