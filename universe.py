@@ -21,9 +21,11 @@ PASSES = {
     "tinyml-insert-layer-hooks": ("insert_layer_hooks", "InsertLayerHooksPass"),
     "tinyml-lower-arena": ("lower_arena", "LowerArenaPass"),
     "tinyml-mark-readonly": ("mark_readonly", "MarkReadonlyPass"),
+    "tinyml-overlap": ("overlap", "OverlapPass"),
     "tinyml-plan-memory": ("plan_memory", "PlanMemoryPass"),
     "tinyml-prefix-symbols": ("prefix_symbols", "PrefixSymbolsPass"),
     "tinyml-quantized-io": ("quantized_io", "QuantizedIOPass"),
+    "tinyml-select-kernels": ("select_kernels", "SelectKernelsPass"),
 }
 """Pass name: its module in `tinyml.passes` and its class."""
 

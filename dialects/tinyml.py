@@ -41,6 +41,7 @@ from tinyml.dialects.elementwise import (
     MulOp,
     SubOp,
 )
+from tinyml.dialects.kernel import KernelAttr, ReuseAttr
 from tinyml.dialects.layer import (
     LayerOp,
     verify_buffer,
@@ -161,5 +162,5 @@ TinyML = Dialect(
         DequantizeOp,
         RequantizeOp,
     ],
-    [RequantAttr, RoundingAttr, TensorAttr, WindowAttr],
+    [KernelAttr, RequantAttr, ReuseAttr, RoundingAttr, TensorAttr, WindowAttr],
 )

@@ -38,6 +38,7 @@ from xdsl.dialects.builtin import (
     ModuleOp,
     StringAttr,
     UnitAttr,
+    i8,
     i64,
 )
 from xdsl.ir import Attribute, Block, Region, SSAValue
@@ -45,8 +46,11 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from tinyml.dialects.constants import constant_global
+from tinyml.dialects.kernel import Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.tinyml import AllocOp, ReshapeOp, SliceOp, TransposeOp
+from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
 from tinyml.passes.loops import (
     elementwise,
     log_softmax,
@@ -57,8 +61,9 @@ from tinyml.passes.loops import (
     softmax,
     weighted,
 )
+from tinyml.passes.loops.depthwise_by_channels import lower_by_channels
 from tinyml.passes.loops.kernel import Kernel
-from tinyml.passes.loops.operands import Lowerings, Tables
+from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 
 LOWERINGS: Lowerings = {
     **elementwise.LOWERINGS,
@@ -71,6 +76,27 @@ LOWERINGS: Lowerings = {
     **weighted.LOWERINGS,
 }
 TABLES: Tables = {**log_softmax.TABLES, **resizing.TABLES, **softmax.TABLES}
+
+
+REVERSIBLE = frozenset(
+    {
+        *elementwise.LOWERINGS,
+        *pooling.LOWERINGS,
+        *resizing.LOWERINGS,
+        *scaling.LOWERINGS,
+        *weighted.LOWERINGS,
+        ReshapeOp,
+        SliceOp,
+        TransposeOp,
+    }
+)
+"""Layers whose loops over outputs may run backwards as well (`Kernel.nest`)."""
+
+
+def scratch_offset(op: LayerOp) -> int | None:
+    """Where the plan has put a layer's scratch memory, if there is a plan."""
+    at = op.attributes.get(SCRATCH_AT)
+    return at.value.data if isinstance(at, IntegerAttr) else None
 
 
 def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
@@ -109,8 +135,16 @@ class Outliner:
             constants[key] = memref.GetGlobalOp(table.sym_name.data, table.type)
         *inputs, output = op.operands
         *input_names, output_name = op.operand_names
-        values = [*inputs, *(c.memref for c in constants.values()), output]
-        names = [*input_names, *constants, output_name]
+        values = [*inputs, *(c.memref for c in constants.values())]
+        names = [*input_names, *constants]
+        if size := kernel_scratch(op):
+            scratch = AllocOp(MemRefType(i8, [size]), scratch_offset(op))
+            scratch.buffer.name_hint = "scratch"
+            Rewriter.insert_op(scratch, InsertPoint.before(op))
+            values.append(scratch.buffer)
+            names.append("scratch")
+        values.append(output)
+        names.append(output_name)
         self.build_kernel(name, op, names, values)
         call = func.CallOp(name, values, [])
         call.location = op.location
@@ -125,9 +159,12 @@ class Outliner:
         block = Block(arg_types=[signless(value.type) for value in values])
         for argument, hint in zip(block.args, names, strict=True):
             argument.name_hint = hint
-        kernel = Kernel(block)
-        operands = dict(zip(names, block.args, strict=True))
-        LOWERINGS[type(op)](kernel, op, {**operands})
+        traversal = kernel_of(op).traversal
+        kernel = Kernel(block, traversal is Traversal.BACKWARD)
+        operands: Operands = dict(zip(names, block.args, strict=True))
+        by_channels = traversal is Traversal.CHANNELS
+        lower = lower_by_channels if by_channels else LOWERINGS[type(op)]
+        lower(kernel, op, operands)
         kernel.builder.insert(func.ReturnOp())
         types = [argument.type for argument in block.args]
         function = func.FuncOp(name, (types, []), Region(block), visibility="private")

@@ -10,7 +10,7 @@ LOWERING = (
 )
 
 PIPELINES = {
-    "default": f"tinyml-plan-memory,{LOWERING}",
+    "default": f"tinyml-select-kernels,tinyml-overlap,tinyml-plan-memory,{LOWERING}",
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }
 """

@@ -2,19 +2,23 @@
 Gives every buffer of a network its offset in one arena.
 
 Expects a network of layers on `tinyml.alloc` buffers. Guarantees `at` on each alloc,
-`tinyml.at` on each input and output argument, and `tinyml.arena_bytes` on the function.
-Buffers that live at the same time share no byte; with `strategy=separate` no two share
-any, so that every tensor is there when the network has run.
+`tinyml.at` on each input and output argument, `tinyml.scratch_at` on each layer whose
+kernel has scratch memory, and on the function `tinyml.arena_bytes` and what no plan of
+the same layers could fall below, `tinyml.lower_bound`. Buffers that live at the same
+time share no byte, but a layer's output and an input that nobody reads later share as
+many as the layer's `tinyml.reuse` allows (`tinyml-overlap`); a kernel that may run in
+`either` direction gets the one that suits. With `strategy=separate` no two share any,
+so that every tensor is there when the network has run.
 
 Before: `%y = tinyml.alloc : memref<4xi8>`
 After:  `%y = tinyml.alloc at 8 : memref<4xi8>`
 
-Offsets that are already there are planned anew. Not handled: in-place layers and
-overlap of a layer's input and output.
+Offsets that are already there are planned anew.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,10 +35,27 @@ from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
-from tinyml.dialects.network import network_function
+from tinyml.dialects.kernel import (
+    KERNEL,
+    KernelAttr,
+    Traversal,
+    kernel_of,
+    reuses_of,
+)
+from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type
+from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.tinyml import AllocOp
-from tinyml.passes.arena import arena_size, place_greedily, place_separately
-from tinyml.passes.live_ranges import live_ranges
+from tinyml.dialects.views import root
+from tinyml.passes.arena import (
+    Allowance,
+    Allowances,
+    arena_size,
+    lower_bound,
+    place_greedily,
+    place_separately,
+)
+from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch, with_scratch
+from tinyml.passes.live_ranges import LiveRange, live_ranges
 
 
 @dataclass(frozen=True)
@@ -58,16 +79,66 @@ class PlanMemoryPass(ModulePass):
                 f"alignment {self.alignment} is not a power of two"
             )
         function = network_function(op)
-        ranges = live_ranges(function)
-        place = {"greedy": place_greedily, "separate": place_separately}[self.strategy]
-        offsets = place(ranges, self.alignment)
-        places = {r.value: at for r, at in zip(ranges, offsets, strict=True)}
-        for value, at in places.items():
+        ranges, order = live_ranges(function), layers(function)
+        places = {r.value: number for number, r in enumerate(ranges)}
+        scratch = {
+            layer: len(ranges) + i for i, layer in enumerate(with_scratch(order))
+        }
+        ranges += [scratch_range(layer, order.index(layer)) for layer in scratch]
+        if self.strategy == "separate":
+            offsets = place_separately(ranges, self.alignment)
+            bound = arena_size(ranges, offsets)
+        else:
+            allowed = allowances(ranges, order, places)
+            offsets = place_greedily(ranges, self.alignment, allowed)
+            bound = lower_bound(ranges, allowed)
+        at = {value: offsets[number] for value, number in places.items()}
+        for value, offset in at.items():
             if isinstance(alloc := value.owner, AllocOp):
-                alloc.properties["at"] = IntegerAttr(at, i64)
-        function.arg_attrs = with_offsets(function, places)
+                alloc.properties["at"] = IntegerAttr(offset, i64)
+        for layer, number in scratch.items():
+            layer.attributes[SCRATCH_AT] = IntegerAttr(offsets[number], i64)
+        for layer in order:
+            if kernel_of(layer).traversal is Traversal.EITHER:
+                layer.attributes[KERNEL] = KernelAttr.get(traversal(layer, at))
+        function.arg_attrs = with_offsets(function, at)
         size = arena_size(ranges, offsets)
         function.attributes["tinyml.arena_bytes"] = IntegerAttr(size, i64)
+        function.attributes["tinyml.lower_bound"] = IntegerAttr(bound, i64)
+
+
+def scratch_range(layer: LayerOp, position: int) -> LiveRange:
+    return LiveRange(layer.layer_output, kernel_scratch(layer), position, position)
+
+
+def allowances(
+    ranges: Sequence[LiveRange], order: Sequence[LayerOp], places: dict[SSAValue, int]
+) -> Allowances:
+    """What the layers' `tinyml.reuse` allows for inputs that nobody reads later."""
+    found: dict[tuple[int, int], Allowance] = {}
+    for position, layer in enumerate(order):
+        result = places[root(layer.layer_output)]
+        for reuse in reuses_of(layer):
+            value = root(layer.operands[reuse.index.data])
+            source = places.get(value)
+            if source is None or ranges[source].last != position:
+                continue
+            if sum(root(v) is value for v in layer.layer_inputs) > 1:
+                continue
+            found[source, result] = Allowance(reuse.below, reuse.above, reuse.in_place)
+    return found
+
+
+def traversal(layer: LayerOp, at: dict[SSAValue, int]) -> Traversal:
+    """The direction that suits the offsets of the layer's buffers."""
+    output = at[root(layer.layer_output)]
+    for reuse in reuses_of(layer):
+        value = layer.operands[reuse.index.data]
+        if (source := at.get(root(value))) is None:
+            continue
+        if -reuse.below < output - source < buffer_bytes(buffer_type(value)):
+            return Traversal.BACKWARD
+    return Traversal.FORWARD
 
 
 def with_offsets(

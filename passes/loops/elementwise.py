@@ -28,7 +28,7 @@ from tinyml.dialects.layer import (
     shape,
 )
 from tinyml.interp.fixed_point import single_precision, sum_offset
-from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands
 from tinyml.passes.loops.requantize import (
     constant_factor,
@@ -58,10 +58,10 @@ def map_elements(
     """`output[i] = function(inputs[0][i], ...)` over all elements."""
     sources, target = [k.flat(value) for value in inputs], k.flat(output)
 
-    def element(i: SSAValue, _: Carried) -> None:
-        k.store(function(*(k.load(source, i) for source in sources)), target, i)
+    def element(at: tuple[SSAValue, ...]) -> None:
+        k.store(function(*(k.load(source, *at) for source in sources)), target, *at)
 
-    k.loop(0, prod(shape(op.layer_output)), element)
+    k.nest([prod(shape(op.layer_output))], element)
 
 
 def centred(k: Kernel, byte: SSAValue, zero_point: int, unsigned: bool) -> SSAValue:

@@ -37,12 +37,15 @@ Carried = tuple[SSAValue, ...]
 
 class Kernel:
     """
-    Inserts loop IR into a block. `i32` sums and products are marked free of overflow
-    (`nsw`) unless `wrap` is asked for; `index` ones never overflow.
+    Inserts loop IR into a block. A kernel that runs `backward` takes the turns of its
+    nests, which are over outputs, from the last to the first. `i32` sums and products
+    are marked free of overflow (`nsw`) unless `wrap` is asked for; `index` ones never
+    overflow.
     """
 
-    def __init__(self, block: Block):
+    def __init__(self, block: Block, backward: bool = False):
         self.head = block
+        self.backward = backward
         self.builder = Builder(InsertPoint.at_end(block))
         self._constants: dict[tuple[Attribute, int | float], SSAValue] = {}
 
@@ -277,7 +280,10 @@ class Kernel:
         body: Callable[[tuple[SSAValue, ...]], None],
         hints: Sequence[str] = "ijkl",
     ) -> None:
-        """A perfect nest over all indices of a shape, the last one innermost."""
+        """
+        A perfect nest over all indices of a shape, the last one innermost, in the
+        kernel's direction.
+        """
 
         def level(indices: tuple[SSAValue, ...]) -> None:
             if len(indices) == len(extents):
@@ -286,6 +292,8 @@ class Kernel:
             depth = len(indices)
 
             def turn(i: SSAValue, _: Carried) -> None:
+                if self.backward:
+                    i = self.sub(self.index(extents[depth] - 1), i, i.name_hint)
                 level((*indices, i))
 
             self.loop(0, extents[depth], turn, hint=hints[depth % len(hints)])

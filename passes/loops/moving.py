@@ -21,10 +21,10 @@ from tinyml.passes.loops.operands import Lowerings, Operands
 def lower_reshape(k: Kernel, op: ReshapeOp, operands: Operands) -> None:
     x, y = k.flat(operands["input"]), k.flat(operands["output"])
 
-    def copy(i: SSAValue, _: Carried) -> None:
-        k.store(k.load(x, i), y, i)
+    def copy(at: tuple[SSAValue, ...]) -> None:
+        k.store(k.load(x, *at), y, *at)
 
-    k.loop(0, prod(shape(op.output)), copy)
+    k.nest([prod(shape(op.output))], copy)
 
 
 def lower_transpose(k: Kernel, op: TransposeOp, operands: Operands) -> None:

@@ -8,7 +8,7 @@ from xdsl.ir import SSAValue
 from tinyml.dialects.layer import shape
 from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp, ResizeOp
 from tinyml.interp.resampling import FRACTION_BITS, bilinear_taps, nearest_indices
-from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 
 
@@ -86,11 +86,11 @@ def lower_resize_bilinear(k: Kernel, op: ResizeBilinearOp, operands: Operands) -
         y0, y1, down = taps("rows", oy)
         up = k.sub(one, down)
 
-        def output_pixel(ox: SSAValue, _: Carried) -> None:
+        def output_pixel(ox: SSAValue) -> None:
             x0, x1, right = taps("columns", ox)
             left = k.sub(one, right)
 
-            def element(c: SSAValue, _: Carried) -> None:
+            def element(c: SSAValue) -> None:
                 def column(ix: SSAValue) -> SSAValue:
                     """The blend of two rows, with 10 fractional bits."""
                     upper = k.mul(k.load_i32(x, n, y0, ix, c), up)
@@ -104,9 +104,9 @@ def lower_resize_bilinear(k: Kernel, op: ResizeBilinearOp, operands: Operands) -
                 value = k.div(nudged, k.i32(1 << (2 * FRACTION_BITS)))
                 k.store(value, y, n, oy, ox, c)
 
-            k.loop(0, channels, element, hint="c")
+            k.nest([channels], lambda at: element(*at), ["c"])
 
-        k.loop(0, columns, output_pixel, hint="ox")
+        k.nest([columns], lambda at: output_pixel(*at), ["ox"])
 
     k.nest([batch, rows], lambda at: output_row(*at), ["n", "oy"])
 

@@ -73,7 +73,7 @@ def lower_conv2d(k: Kernel, op: Conv2DOp, operands: Operands) -> None:
     def output_row(n: SSAValue, oy: SSAValue) -> None:
         iy0, ky_low, ky_high = k.taps(along_h, oy, height, "iy")
 
-        def output_pixel(ox: SSAValue, _: Carried) -> None:
+        def output_pixel(ox: SSAValue) -> None:
             ix0, kx_low, kx_high = k.taps(along_w, ox, width, "ix")
 
             def output_channel(g: SSAValue, number: SSAValue) -> None:
@@ -103,49 +103,56 @@ def lower_conv2d(k: Kernel, op: Conv2DOp, operands: Operands) -> None:
             hint = "oc" if groups == 1 else "m"
             k.nest([groups, outputs], lambda at: output_channel(*at), ["g", hint])
 
-        k.loop(0, columns, output_pixel, hint="ox")
+        k.nest([columns], lambda at: output_pixel(*at), ["ox"])
 
     k.nest([batch, rows], lambda at: output_row(*at), ["n", "oy"])
+
+
+def depthwise_sum(
+    k: Kernel,
+    op: DepthwiseConv2DOp,
+    operands: Operands,
+    pixel: tuple[SSAValue, SSAValue, SSAValue],
+    ic: SSAValue,
+    oc: SSAValue,
+) -> SSAValue:
+    """The accumulator of one output element, from channel `ic` of the input."""
+    x, w = operands["input"], operands["weights"]
+    _, height, width, _ = shape(op.input)
+    along_h, along_w = op.window.axes
+    n, oy, ox = pixel
+    iy0, ky_low, ky_high = k.taps(along_h, oy, height, "iy")
+    ix0, kx_low, kx_high = k.taps(along_w, ox, width, "ix")
+
+    def filter_row(ky: SSAValue, carried: Carried) -> Carried:
+        iy = k.tap(iy0, ky, along_h)
+
+        def filter_pixel(kx: SSAValue, carried: Carried) -> Carried:
+            (acc,) = carried
+            a = k.load_i32(x, n, iy, k.tap(ix0, kx, along_w), ic)
+            b = k.load_i32(w, ky, kx, oc)
+            return (multiply_accumulate(k, op, acc, a, b),)
+
+        return k.loop(kx_low, kx_high, filter_pixel, carried, "kx", ["acc"])
+
+    return k.loop(ky_low, ky_high, filter_row, (k.i32(0),), "ky", ["acc"])[0]
 
 
 def lower_depthwise_conv2d(
     k: Kernel, op: DepthwiseConv2DOp, operands: Operands
 ) -> None:
-    x, w = operands["input"], operands["weights"]
-    _, height, width, depth = shape(op.input)
     batch, rows, columns, _ = shape(op.output)
-    along_h, along_w = op.window.axes
-    multiplier = op.depth_multiplier
+    depth, multiplier = shape(op.input)[3], op.depth_multiplier
 
-    def output_row(n: SSAValue, oy: SSAValue) -> None:
-        iy0, ky_low, ky_high = k.taps(along_h, oy, height, "iy")
+    def element(at: tuple[SSAValue, ...]) -> None:
+        *pixel, ic, m = at
+        n, oy, ox = pixel
+        oc = k.add(k.mul(ic, k.index(multiplier)), m, "oc")
+        acc = depthwise_sum(k, op, operands, (n, oy, ox), ic, oc)
+        write_output(k, op, operands, acc, oc, n, oy, ox, oc)
 
-        def output_pixel(ox: SSAValue, _: Carried) -> None:
-            ix0, kx_low, kx_high = k.taps(along_w, ox, width, "ix")
-
-            def output_channel(ic: SSAValue, m: SSAValue) -> None:
-                oc = k.add(k.mul(ic, k.index(multiplier)), m, "oc")
-
-                def filter_row(ky: SSAValue, carried: Carried) -> Carried:
-                    iy = k.tap(iy0, ky, along_h)
-
-                    def filter_pixel(kx: SSAValue, carried: Carried) -> Carried:
-                        (acc,) = carried
-                        a = k.load_i32(x, n, iy, k.tap(ix0, kx, along_w), ic)
-                        b = k.load_i32(w, ky, kx, oc)
-                        return (multiply_accumulate(k, op, acc, a, b),)
-
-                    return k.loop(kx_low, kx_high, filter_pixel, carried, "kx", ["acc"])
-
-                zero = (k.i32(0),)
-                (acc,) = k.loop(ky_low, ky_high, filter_row, zero, "ky", ["acc"])
-                write_output(k, op, operands, acc, oc, n, oy, ox, oc)
-
-            k.nest([depth, multiplier], lambda at: output_channel(*at), ["ic", "m"])
-
-        k.loop(0, columns, output_pixel, hint="ox")
-
-    k.nest([batch, rows], lambda at: output_row(*at), ["n", "oy"])
+    extents = [batch, rows, columns, depth, multiplier]
+    k.nest(extents, element, ["n", "oy", "ox", "ic", "m"])
 
 
 def lower_fully_connected(k: Kernel, op: FullyConnectedOp, operands: Operands) -> None:

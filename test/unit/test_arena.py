@@ -18,9 +18,11 @@ from tinyml.dialects.network import network_function
 from tinyml.dialects.tinyml import AddOp, AllocOp, ReshapeOp
 from tinyml.frontend.builder import NetworkBuilder
 from tinyml.passes.arena import (
+    Allowance,
     align_up,
     arena_size,
     gaps,
+    lower_bound,
     place_greedily,
     place_in_order,
     place_separately,
@@ -113,12 +115,34 @@ def test_place_in_order(
     assert place_in_order(lives(*items), order, alignment) == offsets
 
 
-def test_place_greedily_takes_the_best_order():
-    # By time the third goes above the second, to 14; large first 12 are enough.
+def test_place_greedily_meets_the_bound():
+    # By time the third goes above the second, to 14; large first 12 are enough, and 10
+    # if the second is at the bottom.
     items = lives((4, 0, 1), (4, 1, 2), (6, 2, 3))
     assert arena_size(items, place_in_order(items, [0, 1, 2], 4)) == 14
-    assert place_greedily(items, 4) == place_in_order(items, [2, 0, 1], 4) == [0, 8, 0]
+    assert place_greedily(items, 4, attempts=0) == [0, 8, 0]
+    assert lower_bound(items, {}) == 10
+    assert place_greedily(items, 4) == [4, 0, 4]
     assert place_greedily([], 4) == []
+
+
+def test_allowance():
+    near = Allowance(below=3, above=10)
+    assert [d for d in range(-6, 12) if near.holds(d)] == [-6, -5, -4, -3, 10, 11]
+    assert near.span(10, 10) == 13
+    assert near.span(10, 4) == 13
+    assert near.span(4, 10) == 10
+    assert Allowance(10, 10, in_place=True).span(10, 10) == 10
+    assert Allowance(10, 10, in_place=True).holds(0)
+    assert not Allowance(10, 10).holds(0)
+
+
+def test_an_output_may_share_bytes_with_a_dying_input():
+    items, near = lives((100, 0, 0), (100, 0, 1)), {(0, 1): Allowance(8, 100)}
+    assert lower_bound(items, near) == 108
+    offsets = place_greedily(items, 4, near)
+    assert arena_size(items, offsets) == 108
+    assert near[0, 1].holds(offsets[1] - offsets[0])
 
 
 @pytest.mark.parametrize(

@@ -179,7 +179,8 @@ def test_plans(r: random.Random, strategy: str, alignment: int):
 
 def test_plan_describes_ports():
     module = random_network(random.Random(8), 4, TINY)
-    function = network_function(lower(module, PlanMemoryPass.name))
+    planned = f"tinyml-select-kernels,tinyml-overlap,{PlanMemoryPass.name}"
+    function = network_function(lower(module, planned))
     places = offsets(function)
     info = network_info(lower(module, "@default"))
     ins, outs = network_inputs(function), network_outputs(function)

@@ -21,27 +21,27 @@ func.func @main(%x: memref<6xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memre
 // with its last byte, not with a multiple of the alignment.
 // CHECK:      func.func @main(%x: memref<6xi8> {tinyml.input = #tinyml.tensor<"x">, tinyml.at = 0 : i64}
 // CHECK-SAME:   %y: memref<6xi8> {tinyml.output = #tinyml.tensor<"y">, tinyml.at = 0 : i64}
-// CHECK-SAME:   attributes {tinyml.arena_bytes = 14 : i64}
+// CHECK-SAME:   attributes {tinyml.arena_bytes = 14 : i64, tinyml.lower_bound = 12 : i64}
 // CHECK-NEXT: %a = tinyml.alloc at 8 :
 // CHECK-NEXT: %b = tinyml.alloc at 0 :
 // CHECK-NEXT: %c = tinyml.alloc at 8 :
 
-// ALIGNED:      attributes {tinyml.arena_bytes = 22 : i64}
+// ALIGNED:      attributes {tinyml.arena_bytes = 22 : i64, tinyml.lower_bound = 12 : i64}
 // ALIGNED-NEXT: %a = tinyml.alloc at 16 :
 // ALIGNED-NEXT: %b = tinyml.alloc at 0 :
 // ALIGNED-NEXT: %c = tinyml.alloc at 16 :
 
 // Nothing shares, so that all tensors are there when the network has run.
 // SEPARATE:      %x: {{.*}} tinyml.at = 0 : i64}, %y: {{.*}} tinyml.at = 8 : i64})
-// SEPARATE-SAME:   attributes {tinyml.arena_bytes = 38 : i64}
+// SEPARATE-SAME:   attributes {tinyml.arena_bytes = 38 : i64, tinyml.lower_bound = 38 : i64}
 // SEPARATE-NEXT: %a = tinyml.alloc at 16 :
 // SEPARATE-NEXT: %b = tinyml.alloc at 24 :
 // SEPARATE-NEXT: %c = tinyml.alloc at 32 :
 
-// PACKED:      attributes {tinyml.arena_bytes = 30 : i64}
+// PACKED:      attributes {tinyml.arena_bytes = 30 : i64, tinyml.lower_bound = 30 : i64}
 // PACKED-NEXT: %a = tinyml.alloc at 12 :
 // PACKED-NEXT: %b = tinyml.alloc at 18 :
 // PACKED-NEXT: %c = tinyml.alloc at 24 :
 
 // The plan needs no more than lives at a time, but for alignment.
-// PEAK: tinyml.arena_bytes = 14 : i64, tinyml.peak_bytes = 12 : i64
+// PEAK: tinyml.arena_bytes = 14 : i64, tinyml.lower_bound = 12 : i64, tinyml.peak_bytes = 12 : i64

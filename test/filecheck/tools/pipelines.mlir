@@ -16,10 +16,10 @@ func.func @network(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: 
 
 // CHECK:      func.func private @layer_end(i32) -> () attributes {tinyml.hook}
 // CHECK:      func.func private @layer_00_reshape(%input: memref<1x4xi8> {llvm.readonly}, %output: memref<2x2xi8>)
-// CHECK:      func.func @network(%arena: memref<8xi8>)
+// CHECK:      func.func @network(%arena: memref<4xi8>)
 // CHECK-SAME:   tinyml.peak_bytes = 8 : i64
 // CHECK-NOT:  tinyml.alloc
-// CHECK:      func.call @layer_00_reshape({{.*}} {tinyml.live_bytes = 8 : i64, tinyml.op = "tinyml.reshape"
+// CHECK:      func.call @layer_00_reshape({{.*}} tinyml.live_bytes = 8 : i64, tinyml.op = "tinyml.reshape"
 // CHECK:      func.call @layer_end(
 
 // The same with nothing shared.

@@ -1,0 +1,271 @@
+"""
+The order in which a layer's kernel reads its inputs and writes its output.
+
+One function per kernel of `passes/loops` says, for each element that it writes, in the
+order of time, which element that is and how far the elements reach that it reads just
+before. Pure functions on shapes and indices; where a kernel's loops change, so does its
+function here, and test_overlap.py finds by brute force where they disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from tinyml.dialects.access import AxisAccess
+from tinyml.dialects.elementwise import BroadcastOp
+from tinyml.dialects.layer import LayerOp, integers, shape
+from tinyml.dialects.pooling import PoolOp
+from tinyml.dialects.resizing import ResizeOp
+from tinyml.dialects.tinyml import (
+    AddOp,
+    AvgPool2DOp,
+    ConcatOp,
+    Conv2DOp,
+    DepthwiseConv2DOp,
+    DequantizeOp,
+    FullyConnectedOp,
+    LogSoftmaxOp,
+    LookupOp,
+    MaximumOp,
+    MaxPool2DOp,
+    MeanOp,
+    MinimumOp,
+    MulOp,
+    PReluOp,
+    QuantizeOp,
+    RequantizeOp,
+    ReshapeOp,
+    ResizeBilinearOp,
+    ResizeNearestOp,
+    SliceOp,
+    SoftmaxLookupOp,
+    SoftmaxOp,
+    SubOp,
+    TransposeOp,
+)
+from tinyml.interp.resampling import bilinear_taps, nearest_indices
+
+NEVER = np.int64(1) << 60
+"""Where the first element would be of a step that reads none."""
+
+Span = tuple[np.ndarray, np.ndarray]
+"""The first element that each step reads, and the one behind the last."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """
+    A kernel's work: step `t` reads elements of each input within `reads[i]`, then
+    writes element `writes[t]`.
+    """
+
+    writes: np.ndarray
+    reads: tuple[Span, ...]
+
+
+def in_order(op: LayerOp, *reads: Span) -> Steps:
+    """The steps of a kernel that writes its output from its first element on."""
+    count = prod(shape(op.layer_output))
+    flat = tuple((first.reshape(-1), end.reshape(-1)) for first, end in reads)
+    return Steps(np.arange(count), flat)
+
+
+def one_each(elements: np.ndarray) -> Span:
+    """Each step reads one element."""
+    return elements, elements + 1
+
+
+def numbered(size: tuple[int, ...]) -> np.ndarray:
+    """The position of each element of a dense buffer."""
+    return np.arange(prod(size)).reshape(size)
+
+
+def axis_span(axis: AxisAccess, size: int, outputs: int) -> Span:
+    """The inputs that each output needs along one axis; NEVER where all is padding."""
+    start = np.arange(outputs) * axis.stride - axis.pad_before
+    low = np.maximum(0, -(start // axis.dilation))
+    high = np.minimum(axis.kernel, -((start - size) // axis.dilation))
+    none = high <= low
+    first = np.where(none, NEVER, start + low * axis.dilation)
+    end = np.where(none, -NEVER, start + (high - 1) * axis.dilation + 1)
+    return first, end
+
+
+def windowed(op: PoolOp | Conv2DOp | DepthwiseConv2DOp, channels: Span) -> Steps:
+    """Output elements that see some channels of their input through a window."""
+    _, height, width, depth = shape(op.input)
+    batch, rows, columns, _ = shape(op.output)
+    along_h, along_w = op.window.axes
+    top, bottom = axis_span(along_h, height, rows)
+    left, right = axis_span(along_w, width, columns)
+    image = np.arange(batch)[:, None, None, None] * height
+
+    def place(y: np.ndarray, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        return ((image + y[:, None, None]) * width + x[:, None]) * depth + c
+
+    first = place(np.minimum(top, height), np.minimum(left, width), channels[0])
+    bottom, right = np.maximum(bottom, 1), np.maximum(right, 1)
+    end = place(bottom - 1, right - 1, channels[1] - 1) + 1
+    none = (top[:, None] == NEVER) | (left == NEVER)
+    empty = np.broadcast_to(none[None, :, :, None], first.shape)
+    return in_order(op, (np.where(empty, NEVER, first), np.where(empty, -NEVER, end)))
+
+
+def conv2d_steps(op: Conv2DOp) -> Steps:
+    depth, outputs = shape(op.input)[-1], shape(op.output)[-1]
+    inputs = depth // op.group_count
+    group = np.arange(outputs) // (outputs // op.group_count)
+    return windowed(op, (group * inputs, (group + 1) * inputs))
+
+
+def depthwise_steps(op: DepthwiseConv2DOp) -> Steps:
+    channel = np.arange(shape(op.output)[-1]) // op.depth_multiplier
+    return windowed(op, one_each(channel))
+
+
+def pool_steps(op: PoolOp) -> Steps:
+    return windowed(op, one_each(np.arange(shape(op.output)[-1])))
+
+
+def fully_connected_steps(op: FullyConnectedOp) -> Steps:
+    outputs, depth = op.weights_shape
+    row = np.repeat(np.arange(op.batch), outputs)
+    return in_order(op, (row * depth, (row + 1) * depth))
+
+
+def mean_steps(op: MeanOp) -> Steps:
+    axes, elements = integers(op.axes), numbered(shape(op.input))
+    first = elements.min(axis=axes)
+    return in_order(op, (first, elements.max(axis=axes) + 1))
+
+
+def elementwise_steps(op: LayerOp) -> Steps:
+    return in_order(op, one_each(np.arange(prod(shape(op.layer_output)))))
+
+
+def broadcast_steps(op: BroadcastOp) -> Steps:
+    whole = shape(op.output)
+    sources = (numbered(op.aligned_shape(index)) for index in range(2))
+    return in_order(op, *(one_each(np.broadcast_to(s, whole)) for s in sources))
+
+
+def transpose_steps(op: TransposeOp) -> Steps:
+    source = numbered(shape(op.input)).transpose(integers(op.permutation))
+    return in_order(op, one_each(source))
+
+
+def slice_steps(op: SliceOp) -> Steps:
+    parts = zip(
+        integers(op.offsets), integers(op.strides), shape(op.output), strict=True
+    )
+    places = [start + step * np.arange(size) for start, step, size in parts]
+    return in_order(op, one_each(numbered(shape(op.input))[np.ix_(*places)]))
+
+
+def concat_steps(op: ConcatOp) -> Steps:
+    """One input after the other is copied to its place."""
+    axis, sizes = op.axis.value.data, [shape(value) for value in op.inputs]
+    ends = np.cumsum([size[axis] for size in sizes])
+    parts = np.split(numbered(shape(op.output)), ends[:-1], axis)
+    writes = np.concatenate([part.reshape(-1) for part in parts])
+    reads: list[Span] = []
+    start = 0
+    for size in sizes:
+        first, end = np.full(len(writes), NEVER), np.full(len(writes), -NEVER)
+        mine = slice(start, start + prod(size))
+        first[mine], end[mine] = one_each(np.arange(prod(size)))
+        reads.append((first, end))
+        start += prod(size)
+    return Steps(writes, tuple(reads))
+
+
+def resized(op: ResizeOp, rows: Span, columns: Span) -> Steps:
+    """Rows and columns (the first, and the one behind the last) of each output."""
+    batch, height, width, depth = shape(op.input)
+    image = np.arange(batch)[:, None, None, None] * height
+    channel = np.arange(depth)
+
+    def place(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        return ((image + y[:, None, None]) * width + x[:, None]) * depth + channel
+
+    return in_order(
+        op,
+        (place(rows[0], columns[0]), place(rows[1] - 1, columns[1] - 1) + 1),
+    )
+
+
+def resize_nearest_steps(op: ResizeNearestOp) -> Steps:
+    spans = [
+        one_each(nearest_indices(size, outputs, *modes(op)).astype(np.int64))
+        for size, outputs in zip(shape(op.input)[1:3], shape(op.output)[1:3])
+    ]
+    return resized(op, *spans)
+
+
+def resize_bilinear_steps(op: ResizeBilinearOp) -> Steps:
+    spans: list[Span] = []
+    for size, outputs in zip(shape(op.input)[1:3], shape(op.output)[1:3]):
+        taps = bilinear_taps(size, outputs, *modes(op)).astype(np.int64)[:, :2]
+        spans.append((taps.min(axis=1), taps.max(axis=1) + 1))
+    return resized(op, *spans)
+
+
+def modes(op: ResizeOp) -> tuple[bool, bool]:
+    return op.align_corners is not None, op.half_pixel is not None
+
+
+STEPS: Mapping[type[LayerOp], Callable[[Any], Steps]] = {
+    AddOp: broadcast_steps,
+    AvgPool2DOp: pool_steps,
+    ConcatOp: concat_steps,
+    Conv2DOp: conv2d_steps,
+    DepthwiseConv2DOp: depthwise_steps,
+    DequantizeOp: elementwise_steps,
+    FullyConnectedOp: fully_connected_steps,
+    LogSoftmaxOp: elementwise_steps,
+    LookupOp: elementwise_steps,
+    MaxPool2DOp: pool_steps,
+    MaximumOp: broadcast_steps,
+    MeanOp: mean_steps,
+    MinimumOp: broadcast_steps,
+    MulOp: broadcast_steps,
+    PReluOp: elementwise_steps,
+    QuantizeOp: elementwise_steps,
+    RequantizeOp: elementwise_steps,
+    ReshapeOp: elementwise_steps,
+    ResizeBilinearOp: resize_bilinear_steps,
+    ResizeNearestOp: resize_nearest_steps,
+    SliceOp: slice_steps,
+    SoftmaxLookupOp: elementwise_steps,
+    SoftmaxOp: elementwise_steps,
+    SubOp: broadcast_steps,
+    TransposeOp: transpose_steps,
+}
+"""
+By kind of layer. A softmax reads a row before it writes any of it and again as it
+writes. What is not listed, such as a pad that fills its output first, shares no bytes.
+"""
+
+
+def least_below(steps: Steps, index: int, input_size: int, output_size: int) -> int:
+    """
+    How many bytes below input `index` the output of a kernel that runs forwards has to
+    start at least, for elements of so many bytes; negative: so far above it may.
+    """
+    first, _ = steps.reads[index]
+    later = np.minimum.accumulate(first[::-1])[::-1]
+    needed = np.append(later[1:], NEVER) * input_size
+    return int(((steps.writes + 1) * output_size - needed).max())
+
+
+def least_above(steps: Steps, index: int, input_size: int, output_size: int) -> int:
+    """The same for a kernel that takes its steps backwards: bytes above the input."""
+    _, end = steps.reads[index]
+    earlier = np.maximum.accumulate(end)
+    needed = np.append(-NEVER, earlier[:-1]) * input_size
+    return int((needed - steps.writes * output_size).max())

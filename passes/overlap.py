@@ -1,0 +1,78 @@
+"""
+Says of each layer how near its output may come to its inputs in the arena.
+
+Expects layers; a kernel that `tinyml-select-kernels` has not chosen runs forwards.
+Guarantees `tinyml.reuse` on each layer whose output may share bytes with an input: the
+least distances at which no byte is overwritten that is still to be read, derived from
+the order of the kernel's reads and writes (`access_order.py`). Whether the input may be
+overwritten at all, because nobody reads it later, is left to `tinyml-plan-memory`.
+
+Before: `tinyml.conv2d ins(%x : ...) outs(%y : ...) ... {tinyml.kernel = ...<either>}`
+After: the same with `tinyml.reuse = [#tinyml.reuse<in 0, below 560, above 544>]`
+
+The idea is that of vMCU's segments and of diagonal memory optimisation, at the
+granularity of one element. A layer of several inputs is offered forwards only, as one
+traversal has to suit them all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+from xdsl.context import Context
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.ir import SSAValue
+from xdsl.passes import ModulePass
+
+from tinyml.dialects.kernel import REUSE, ReuseAttr, Traversal, kernel_of
+from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
+from tinyml.dialects.network import layers, network_function
+from tinyml.passes.access_order import STEPS, least_above, least_below
+
+
+LARGEST = 1 << 26
+"""Elements of an output above which nothing is shared; no core has such an arena."""
+
+
+def reuses(op: LayerOp) -> list[ReuseAttr]:
+    """The inputs that the layer's output may share bytes with, and how."""
+    kernel, size = kernel_of(op), buffer_bytes(buffer_type(op.layer_output))
+    if kernel.traversal is Traversal.CHANNELS:
+        return [ReuseAttr.get(0, size, buffer_bytes(buffer_type(op.operands[0])), True)]
+    if type(op) not in STEPS or prod(shape(op.layer_output)) > LARGEST:
+        return []
+    steps, found = STEPS[type(op)](op), list[ReuseAttr]()
+    forward = kernel.traversal is not Traversal.BACKWARD
+    backward = kernel.traversal is not Traversal.FORWARD and len(steps.reads) == 1
+    for index, value in enumerate(op.layer_inputs):
+        input_size = buffer_bytes(buffer_type(value))
+        elements = index, element_size(value), element_size(op.layer_output)
+        below = least_below(steps, *elements) if forward else size
+        above = least_above(steps, *elements) if backward else input_size
+        below, above = (
+            max(-input_size, min(below, size)),
+            max(-size, min(above, input_size)),
+        )
+        if below < size or above < input_size:
+            found.append(ReuseAttr.get(index, below, above))
+    return found
+
+
+def element_size(value: SSAValue) -> int:
+    """Bytes of an element of a buffer."""
+    return buffer_bytes(buffer_type(value)) // buffer_type(value).element_count()
+
+
+@dataclass(frozen=True)
+class OverlapPass(ModulePass):
+    """Says of each layer how near its output may come to its inputs in the arena."""
+
+    name = "tinyml-overlap"
+
+    def apply(self, ctx: Context, op: ModuleOp) -> None:
+        for layer in layers(network_function(op)):
+            if found := reuses(layer):
+                layer.attributes[REUSE] = ArrayAttr(found)
+            else:
+                layer.attributes.pop(REUSE, None)
