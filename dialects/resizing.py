@@ -5,8 +5,9 @@ Layers that change the resolution of a map.
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 
-from xdsl.dialects.builtin import I8, MemRefType, UnitAttr
+from xdsl.dialects.builtin import I8, I64, DenseArrayBase, MemRefType, UnitAttr
 from xdsl.ir import SSAValue
 from xdsl.irdl import irdl_op_definition, operand_def, opt_prop_def, traits_def
 from xdsl.utils.exceptions import VerifyException
@@ -14,10 +15,13 @@ from xdsl.utils.exceptions import VerifyException
 from tinyml.dialects.layer import (
     LayerMemoryEffect,
     LayerOp,
+    integers,
     shape,
     verify_rank,
 )
-from tinyml.dialects.layer_format import INS
+from tinyml.dialects.layer_format import INS, integer_array
+
+MODES = " (`align_corners` $align_corners^)? (`half_pixel` $half_pixel^)?"
 
 
 class ResizeOp(LayerOp, ABC):
@@ -32,10 +36,7 @@ class ResizeOp(LayerOp, ABC):
     half_pixel = opt_prop_def(UnitAttr)
 
     traits = traits_def(LayerMemoryEffect())
-    assembly_format = (
-        f"{INS} (`align_corners` $align_corners^)? (`half_pixel` $half_pixel^)?"
-        " attr-dict"
-    )
+    assembly_format = f"{INS}{MODES} attr-dict"
 
     def __init__(
         self,
@@ -69,14 +70,56 @@ class ResizeOp(LayerOp, ABC):
 @irdl_op_definition
 class ResizeNearestOp(ResizeOp):
     """
-    The nearest element (TFLite RESIZE_NEAREST_NEIGHBOR).
+    The nearest element (TFLite RESIZE_NEAREST_NEIGHBOR), or, for those who count
+    otherwise, the one in the row and column of the input that `rows` and `columns` list
+    for each row and column of the output.
 
     ```mlir
     tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x8x8x8xi8>)
+    tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x3x2x8xi8>)
+      rows [0, 1, 3] columns [1, 3]
     ```
     """
 
     name = "tinyml.resize_nearest"
+
+    rows = opt_prop_def(DenseArrayBase[I64])
+    columns = opt_prop_def(DenseArrayBase[I64])
+
+    assembly_format = f"{INS}{MODES} (`rows` $rows^ `columns` $columns)? attr-dict"
+
+    def __init__(
+        self,
+        input: SSAValue,
+        output: SSAValue,
+        align_corners: bool = False,
+        half_pixel: bool = False,
+        rows: Sequence[int] | None = None,
+        columns: Sequence[int] | None = None,
+    ):
+        super().__init__(input, output, align_corners, half_pixel)
+        if rows is not None and columns is not None:
+            self.properties["rows"] = integer_array(rows)
+            self.properties["columns"] = integer_array(columns)
+
+    def verify_layer(self) -> None:
+        super().verify_layer()
+        if (self.rows is None) != (self.columns is None):
+            raise VerifyException("rows and columns come together")
+        if self.rows is None or self.columns is None:
+            return
+        if self.align_corners is not None or self.half_pixel is not None:
+            raise VerifyException("rows and columns leave no choice of a mode")
+        for what, listed, axis in (
+            ("rows", self.rows, 1),
+            ("columns", self.columns, 2),
+        ):
+            places, size = integers(listed), shape(self.input)[axis]
+            if len(places) != (count := shape(self.output)[axis]):
+                raise VerifyException(f"{len(places)} {what} for {count} of the output")
+            for place in places:
+                if not 0 <= place < size:
+                    raise VerifyException(f"{what} has {place}, not in [0, {size - 1}]")
 
 
 @irdl_op_definition

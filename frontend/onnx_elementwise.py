@@ -25,7 +25,7 @@ from tinyml.frontend.onnx_values import (
     View,
     default_order,
 )
-from tinyml.frontend.qdq_graph import Node
+from tinyml.frontend.qdq_graph import Node, Shape
 from tinyml.frontend.quantization import quantize_multiplier
 
 SHARES = Quant(1 / 256, -128)
@@ -46,16 +46,23 @@ def import_add(context: Context, node: Node) -> Pending:
             )
         return biased
     left, right = operands(context, node)
+    first = context.value(node.input(0))
+    # In single precision, the order counts; onnxruntime turns it for a first operand
+    # that does not change along a row.
+    turned = left[0] != first and not repeats_along_rows(first.shape, left[0].shape)
 
     def emit(target: Target) -> View:
         a, b, result = aligned(context, left, right, target.label)
+        a_grid, b_grid = left[1], right[1]
+        if turned:
+            a, b, a_grid, b_grid = b, a, b_grid, a_grid
         rounding = sum_rounding(node)
         factors = (
-            float_sum_factors(left[1], right[1], target.quant)
+            float_sum_factors(a_grid, b_grid, target.quant)
             if rounding is Rounding.F32
-            else sum_factors(left[1], right[1], target.quant)
+            else sum_factors(a_grid, b_grid, target.quant)
         )
-        zeros = (left[1].zero_point, right[1].zero_point, target.quant.zero_point)
+        zeros = (a_grid.zero_point, b_grid.zero_point, target.quant.zero_point)
         y = context.buffer(result.sizes)
         layer = AddOp(a, b, y, factors, zeros, target.clamp, rounding)
         return result.like(context.add(layer, target.label), target.quant)
@@ -106,30 +113,41 @@ def float_sum_factors(
 Operand = tuple[View | Constant, Quant]
 
 
+def repeats_along_rows(shape: Shape, whole: Shape) -> bool:
+    """Whether a tensor is broadcast along the last dimension that `whole` has."""
+    long = [i for i, size in enumerate(reversed(whole)) if size > 1]
+    return bool(long) and (*reversed(shape), *[1] * len(whole))[long[0]] == 1
+
+
+def fits(shape: Shape, whole: Shape) -> bool:
+    """Whether a tensor can be broadcast to a shape."""
+    try:
+        return np.broadcast_shapes(shape, whole) == whole
+    except ValueError:
+        return False
+
+
 def operands(context: Context, node: Node) -> tuple[tuple[View, Quant], Operand]:
-    """An activation and what is combined with it, of the same shape or constant."""
+    """An activation and what is combined with it: that is broadcast to its shape."""
     first, second = node.inputs
     if isinstance(context.value(first), Constant):
         first, second = second, first
     view, quant = context.quantized(first)
     value = context.value(second)
     if not isinstance(value, Constant):
-        other, other_quant = context.quantized(second)
-        if other.shape != view.shape:
-            raise node.refuse(
-                f"shapes {list(view.shape)} and {list(other.shape)}: broadcasting of "
-                "activations is not supported"
-            )
-        return (view, quant), (other, other_quant)
+        left, right = (view, quant), context.quantized(second)
+        for pair in ((left, right), (right, left)):
+            if fits(pair[1][0].shape, pair[0][0].shape):
+                return pair
+        raise node.refuse(
+            f"shapes {list(view.shape)} and {list(right[0].shape)}: only one of two "
+            "activations can be broadcast to the other"
+        )
     if value.array.dtype.name not in ("int8", "uint8") or value.scale is None:
         raise node.refuse(f'constant "{second}" is not int8 under DequantizeLinear')
     if value.scale.size != 1 or value.zero_point is None:
         raise node.refuse(f'constant "{second}" has {value.scale.size} scales, not 1')
-    try:
-        fits = np.broadcast_shapes(value.shape, view.shape) == view.shape
-    except ValueError:
-        fits = False
-    if not fits:
+    if not fits(value.shape, view.shape):
         raise node.refuse(
             f"constant of shape {list(value.shape)} does not fit {list(view.shape)}"
         )
@@ -154,6 +172,7 @@ def aligned(
     if (a.sizes, a.order, a.shape) == (b.sizes, b.order, b.shape):
         return a.buffer, b.buffer, a
     order = default_order(len(a.shape))
+    b = b.reshaped((1,) * (len(a.shape) - len(b.shape)) + b.shape)
     x, y = context.arranged(a, order, label), context.arranged(b, order, label)
     return x, y, View.of(x, order, "float32", a.quant)
 

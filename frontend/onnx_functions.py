@@ -1,8 +1,8 @@
 """
 ONNX operators that are a function of one real: Sigmoid, Tanh, HardSwish and the like.
 
-An int8 input has 256 values, so the layer is a table: each entry is computed in double
-precision and rounded once, to nearest, ties to even.
+An int8 input has 256 values, so the layer is a table. Reals are of single precision, as
+in the model; the function is computed in double precision.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyml.dialects.tinyml import LookupOp
 from tinyml.frontend.onnx_context import Context, Pending, Target
-from tinyml.frontend.onnx_values import View
+from tinyml.frontend.onnx_values import FULL, Quant, View
 from tinyml.frontend.qdq_graph import Node
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -34,19 +34,38 @@ def hard_swish(x: np.ndarray) -> np.ndarray:
     return x * np.clip(x + 3, 0, 6) / 6
 
 
+def identity(x: np.ndarray) -> np.ndarray:
+    """In single precision."""
+    return x.astype(np.float32)
+
+
 def lookup(context: Context, node: Node, function: Function) -> Pending:
     view, source = context.quantized(node.input(0))
 
     def emit(target: Target) -> View:
-        with np.errstate(over="ignore"):
-            reals = function((BYTES - source.zero_point) * float(source.scale))
-        steps = np.rint(reals / target.quant.scale) + target.quant.zero_point
-        table = np.clip(steps, *target.clamp).astype(np.int8)
-        y = context.buffer(view.sizes)
-        layer = LookupOp(view.buffer, y, context.symbol("table", table))
-        return view.like(context.add(layer, target.label), target.quant)
+        return looked_up(context, view, source, function, target)
 
     return Pending(node, view.shape, emit)
+
+
+def looked_up(
+    context: Context, view: View, source: Quant, function: Function, target: Target
+) -> View:
+    reals = identity((BYTES - source.zero_point) * float(source.scale))
+    with np.errstate(over="ignore"):
+        values = identity(function(reals.astype(np.float64)))
+    steps = np.rint(values / np.float32(target.quant.scale)) + target.quant.zero_point
+    table = np.clip(steps, *target.clamp).astype(np.int8)
+    y = context.buffer(view.sizes)
+    layer = LookupOp(view.buffer, y, context.symbol("table", table))
+    return view.like(context.add(layer, target.label), target.quant)
+
+
+def regridded(context: Context, view: View, label: str, quant: Quant) -> View:
+    """The same reals on a grid, each rounded as in single precision."""
+    if view.quant is None or view.quant == quant:
+        return context.rescaled(view, Target(quant, FULL, label))
+    return looked_up(context, view, view.quant, identity, Target(quant, FULL, label))
 
 
 def without_attributes(function: Function) -> Callable[[Context, Node], Pending]:
@@ -87,10 +106,19 @@ def import_gated(context: Context, node: Node) -> Pending | None:
     return None
 
 
+def leaky_relu(alpha: float) -> Function:
+    """In single precision, as everybody computes it: there are many ties."""
+
+    def function(x: np.ndarray) -> np.ndarray:
+        single = x.astype(np.float32)
+        return np.where(single < 0, np.float32(alpha) * single, single)
+
+    return function
+
+
 def import_leaky_relu(context: Context, node: Node) -> Pending:
     node.expect_attributes("alpha")
-    alpha = node.number("alpha", 0.01)
-    return lookup(context, node, lambda x: np.where(x < 0, alpha * x, x))
+    return lookup(context, node, leaky_relu(node.number("alpha", 0.01)))
 
 
 def import_elu(context: Context, node: Node) -> Pending:

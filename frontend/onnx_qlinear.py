@@ -28,6 +28,8 @@ class Form:
     weights_axis: int = 0
     drops: tuple[str, ...] = ()
     """Attributes that mean nothing to the plain operator where they are 0."""
+    repeated: bool = False
+    """Whether more tensors follow the quantized ones, up to the last input."""
     is_integer: bool = False
     """Whether onnxruntime's kernel sums integers and scales the sum by one float."""
 
@@ -40,10 +42,13 @@ FORMS = {
     "com.microsoft.QLinearAveragePool": Form(
         "AveragePool", (0,), 3, drops=("channels_last",)
     ),
+    "com.microsoft.QLinearConcat": Form("Concat", (2,), 0, repeated=True),
     "com.microsoft.QLinearGlobalAveragePool": Form(
         "GlobalAveragePool", (0,), 3, drops=("channels_last",), is_integer=True
     ),
+    "com.microsoft.QLinearLeakyRelu": Form("LeakyRelu", (0,), 3),
     "com.microsoft.QLinearMul": Form("Mul", (0, 3), 6),
+    "com.microsoft.QLinearSigmoid": Form("Sigmoid", (0,), 3),
     "com.microsoft.QLinearSoftmax": Form("Softmax", (0,), 3, is_integer=True),
 }
 
@@ -66,7 +71,10 @@ def _expanded(
 ) -> Iterator[Node]:
     part = _parts(node)
     real_inputs: list[str] = []
-    for number, place in enumerate(form.quantized):
+    places = form.quantized
+    if form.repeated:
+        places = range(places[0], len(node.inputs), 3)
+    for number, place in enumerate(places):
         real = f"{node.output} (input {number})"
         inputs = tuple(node.input(place + i) for i in range(3))
         yield part("DequantizeLinear", inputs, real, {"axis": _axis(node, form)})

@@ -114,6 +114,16 @@ class Constant:
         return centered.astype(np.int8), self.scale.astype(np.float64)
 
 
+def on_grid(value: Constant, grid: Quant) -> np.ndarray:
+    """A constant as int8 on a grid."""
+    with np.errstate(over="ignore"):
+        real = value.real.astype(np.float32)
+        steps = np.rint(real / np.float32(grid.scale))
+    if np.isnan(steps).any():
+        raise DiagnosticException(f'constant "{value.name}" holds NaN')
+    return np.clip(steps + grid.zero_point, *FULL).astype(np.int8)
+
+
 @dataclass(frozen=True)
 class View:
     """

@@ -13,7 +13,7 @@ from xdsl.interpreter import (
     register_impls,
 )
 
-from tinyml.dialects.layer import integers
+from tinyml.dialects.layer import integers, shape
 from tinyml.dialects.moving import (
     ConcatOp,
     PadOp,
@@ -33,6 +33,18 @@ from tinyml.interp.resampling import (
 def modes(op: ResizeOp) -> tuple[bool, bool]:
     """(align_corners, half_pixel)"""
     return op.align_corners is not None, op.half_pixel is not None
+
+
+def nearest_places(op: ResizeNearestOp) -> tuple[np.ndarray, np.ndarray]:
+    """The input row of each output row; likewise columns."""
+    if op.rows is not None and op.columns is not None:
+        rows, columns = integers(op.rows), integers(op.columns)
+        return np.array(rows, np.int32), np.array(columns, np.int32)
+    source, result = shape(op.input), shape(op.output)
+    return (
+        nearest_indices(source[1], result[1], *modes(op)),
+        nearest_indices(source[2], result[2], *modes(op)),
+    )
 
 
 @register_impls
@@ -93,8 +105,7 @@ class MovingFunctions(InterpreterFunctions):
         self, interpreter: Interpreter, op: ResizeNearestOp, args: tuple[Any, ...]
     ) -> PythonValues:
         x, y = args
-        rows = nearest_indices(x.shape[1], y.shape[1], *modes(op))
-        columns = nearest_indices(x.shape[2], y.shape[2], *modes(op))
+        rows, columns = nearest_places(op)
         y[...] = x[:, rows][:, :, columns]
         return ()
 

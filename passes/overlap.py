@@ -30,7 +30,6 @@ from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
 from tinyml.dialects.network import layers, network_function
 from tinyml.passes.access_order import STEPS, least_above, least_below
 
-
 LARGEST = 1 << 26
 """Elements of an output above which nothing is shared; no core has such an arena."""
 

@@ -29,8 +29,8 @@ ONNX = """
 Opset 11 on, QDQ form or QLinear operators, int8 or uint8 activations, int8 weights.
 NCHW becomes NHWC at the boundary; no transposition is left inside the network.
 
-| operator |
-|---|
+| operator | what works |
+|---|---|
 """
 
 TORCH = """
@@ -47,14 +47,16 @@ others.
 
 
 def page() -> str:
-    from tinyml.frontend import qdq, torch_table
+    from tinyml.frontend import qdq_table, torch_table
     from tinyml.frontend.onnx_qlinear import FORMS
 
     rows = [
         f"| {name} | {support.notes} |\n"
         for name, support in sorted(tflite.HANDLERS.items())
     ]
-    names = [f"| {name} |\n" for name in sorted({*qdq.HANDLERS, *FORMS})]
+    notes = {name: support.notes for name, support in qdq_table.HANDLERS.items()}
+    notes |= {name: f"as {form.op}" for name, form in FORMS.items()}
+    names = [f"| {name} | {what} |\n" for name, what in sorted(notes.items())]
     programs = [
         f"| {target} | {operator.notes} |\n"
         for target, operator in sorted(torch_table.OPERATORS.items())

@@ -7,7 +7,8 @@ from xdsl.ir import SSAValue
 
 from tinyml.dialects.layer import shape
 from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp, ResizeOp
-from tinyml.interp.resampling import FRACTION_BITS, bilinear_taps, nearest_indices
+from tinyml.interp.moving import modes, nearest_places
+from tinyml.interp.resampling import FRACTION_BITS, bilinear_taps
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 
@@ -18,19 +19,15 @@ def sizes(op: ResizeOp) -> tuple[tuple[int, int], tuple[int, int]]:
     return (source[1], result[1]), (source[2], result[2])
 
 
-def modes(op: ResizeOp) -> tuple[bool, bool]:
-    """(align_corners, half_pixel)"""
-    return op.align_corners is not None, op.half_pixel is not None
-
-
 def nearest_tables(op: ResizeNearestOp) -> dict[str, np.ndarray]:
     """
     The input row of each output row, likewise columns; none where each element is
     repeated a whole number of times.
     """
     tables: dict[str, np.ndarray] = {}
-    for name, (size, outputs) in zip(("rows", "columns"), sizes(op), strict=True):
-        indices = nearest_indices(size, outputs, *modes(op))
+    for name, (size, outputs), indices in zip(
+        ("rows", "columns"), sizes(op), nearest_places(op), strict=True
+    ):
         if repeats(indices, size, outputs) is None:
             tables[name] = indices
     return tables

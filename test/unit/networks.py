@@ -488,6 +488,13 @@ def add_resize(
         for n in (height, width)
     ]
     mode = r.choice([(False, False), (True, False), (False, True)])
+    if r.random() < 0.2:
+        rows, columns = (
+            [r.randrange(n) for _ in range(m)] for n, m in zip((height, width), size)
+        )
+        y = b.buffer([batch, *size, depth], i8)
+        op = tinyml.ResizeNearestOp(x, y, rows=rows, columns=columns)
+        return append(b, op)
     layer = r.choice([tinyml.ResizeNearestOp, tinyml.ResizeBilinearOp])
     return append(b, layer(x, b.buffer([batch, *size, depth], i8), *mode))
 

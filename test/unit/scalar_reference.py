@@ -485,6 +485,8 @@ def resize_nearest(op: tinyml.ResizeNearestOp, x: np.ndarray, y: np.ndarray) -> 
     for n, oy, ox, c in positions(y.shape):
         iy = nearest_neighbor(oy, x.shape[1], y.shape[1], *modes)
         ix = nearest_neighbor(ox, x.shape[2], y.shape[2], *modes)
+        if op.rows is not None and op.columns is not None:
+            iy, ix = op.rows.get_values()[oy], op.columns.get_values()[ox]
         y[n, oy, ox, c] = x[n, iy, ix, c]
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from onnx_models import Model, op_names
 
-FUNCTIONS: dict[str, tuple[Callable[[float], float], dict[str, float], int]] = {
+FUNCTIONS: dict[str, tuple[Callable[[float], Any], dict[str, float], int]] = {
     "Sigmoid": (lambda x: 1 / (1 + math.exp(-x)), {}, 13),
     "Tanh": (math.tanh, {}, 13),
     "HardSwish": (lambda x: x * min(max(x / 6 + 0.5, 0), 1), {}, 14),
     "HardSigmoid": (lambda x: min(max(0.25 * x + 0.5, 0), 1), {"alpha": 0.25}, 13),
-    "LeakyRelu": (lambda x: x if x >= 0 else 0.125 * x, {"alpha": 0.125}, 13),
+    "LeakyRelu": (
+        lambda x: np.float32(x) * np.float32(1 if x >= 0 else 0.2),
+        {"alpha": 0.2},
+        13,
+    ),
     "Elu": (lambda x: x if x >= 0 else 2 * math.expm1(x), {"alpha": 2.0}, 13),
 }
 
@@ -29,7 +34,8 @@ def test_every_byte(op: str):
     y = model.node(op, source, **attributes)
     model.output(model.quantize(y, float(target), -3))
     reals = [function(float(scale) * (int(n) - 5)) for n in x.ravel()]
-    steps = np.array([round(real / float(target)) for real in reals]) - 3
+    # A quotient of singles is one.
+    steps = np.array([np.rint(real / target.item()) for real in reals]) - 3
     expected = np.clip(steps, -128, 127).reshape(1, 256)
     np.testing.assert_array_equal(model.run(x)[0], expected)
     assert op_names(model.imported()) == ["lookup"]

@@ -67,7 +67,33 @@ def activation_as_weights(model: Model) -> str:
 
 
 def broadcast(model: Model) -> str:
-    return model.dequantize(model.input((1, 4, 1, 1), name="gate"), 0.5)
+    return model.dequantize(model.input((2, 4, 1, 1), name="gate"), 0.5)
+
+
+def resize(*scales: float, **how: Any) -> Callable[[Model], str]:
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input((1, 4, 5, 5)), 0.5)
+        factors = model.constant(np.array(scales or (1, 1, 2, 2), np.float32))
+        return model.node("Resize", x, "", factors, **how)
+
+    return build
+
+
+def sliced(start: int, end: int, axis: int = 1) -> Callable[[Model], str]:
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input((1, 4, 5, 5)), 0.5)
+        places = [model.constant(np.array([n])) for n in (start, end, axis)]
+        return model.node("Slice", x, *places)
+
+    return build
+
+
+def gather(*indices: int) -> Callable[[Model], str]:
+    def build(model: Model) -> str:
+        x = model.dequantize(model.input((1, 4, 5, 5)), 0.5)
+        return model.node("Gather", x, model.constant(np.array(indices)), axis=1)
+
+    return build
 
 
 def two_scales(model: Model) -> str:
@@ -196,11 +222,49 @@ REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
         'node 4 MatMul "matmul_4": input "matmul_2_out" is not quantized, expected '
         "QuantizeLinear and DequantizeLinear between the two operators",
     ),
-    "broadcast activation": (
+    "activations that are both broadcast": (
         binary("Mul", broadcast),
-        'node 2 Mul "mul_2": shapes [1, 4, 5, 5] and [1, 4, 1, 1]: broadcasting of '
-        "activations is not supported",
+        'node 2 Mul "mul_2": shapes [1, 4, 5, 5] and [2, 4, 1, 1]: only one of two '
+        "activations can be broadcast to the other",
     ),
+    "maxima of other shapes": (
+        binary("Max", lambda model: model.weights(byte(3, 1, 1), 0.5)),
+        "shapes [[1, 4, 5, 5], [3, 1, 1]] cannot be broadcast",
+    ),
+    "interpolation": (
+        resize(mode="linear"),
+        "mode linear is not supported, only nearest",
+    ),
+    "rounding of neighbours": (
+        resize(nearest_mode="round_prefer_ceil"),
+        "nearest_mode round_prefer_ceil is not supported",
+    ),
+    "cropping": (
+        resize(coordinate_transformation_mode="tf_crop_and_resize"),
+        "coordinate_transformation_mode tf_crop_and_resize is not supported",
+    ),
+    "a resize of channels": (
+        resize(1, 2, 1, 1),
+        "[1, 4, 5, 5] becomes [1, 8, 5, 5]: only the height and the width may change",
+    ),
+    "a resize of three dimensions": (resize(1, 2, 2), "3 sizes or scales for 4"),
+    "an empty slice": (sliced(3, 3), "a part of [1, 4, 5, 5] is empty"),
+    "a slice along no axis": (sliced(0, 1, 7), "axis 7 of a tensor of 4 dimensions"),
+    "many indices": (gather(0, 1), "2 indices into an activation, only one"),
+    "an index outside": (gather(4), "an index is not in [-4, 3]"),
+    "slopes of every element": (
+        binary("PRelu", lambda model: model.weights(byte(4, 5, 5), 0.5)),
+        "slopes of shape [4, 5, 5] for [1, 4, 5, 5], supported are one per channel",
+    ),
+    "slopes of reals": (
+        binary("PRelu", lambda model: model.constant(np.ones((4, 1, 1), np.float32))),
+        "are not int8 under DequantizeLinear of one scale",
+    ),
+    "division": (
+        binary("Div", lambda model: model.weights(byte(4, 1, 1), 0.5)),
+        "only constants are supported",
+    ),
+    "the type of an activation": (unary("Cast", to=1), "only constants, of numbers"),
     "constant that is not quantized": (
         binary("Mul", lambda model: model.constant(np.float32(2))),
         'constant "constant_2" is not int8 under DequantizeLinear',

@@ -19,3 +19,11 @@ func.func @moving(%x: memref<1x4x4x8xi8>, %b: memref<1x4x4x2xi8>, %c: memref<1x4
 // CHECK-GENERIC: "tinyml.slice"(%x, %s) <{offsets = array<i64: 0, 1, 3, 2>, strides = array<i64: 1, 2, -1, 1>}>
 // CHECK-GENERIC: "tinyml.resize_nearest"(%x, %n) <{align_corners}>
 // CHECK-GENERIC: "tinyml.resize_bilinear"(%x, %l) <{half_pixel}>
+
+func.func @places(%x: memref<1x4x4x8xi8>, %y: memref<1x3x2x8xi8>) {
+  tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x3x2x8xi8>)
+    rows [0, 1, 3] columns [1, 3]
+  func.return
+}
+// CHECK: tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x3x2x8xi8>) rows [0, 1, 3] columns [1, 3]
+// CHECK-GENERIC: "tinyml.resize_nearest"(%x, %y) <{rows = array<i64: 0, 1, 3>, columns = array<i64: 1, 3>}>

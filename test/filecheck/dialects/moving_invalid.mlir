@@ -69,3 +69,35 @@ func.func @modes(%x: memref<1x4x4x8xi8>, %y: memref<1x8x8x8xi8>) {
   func.return
 }
 // CHECK: align_corners and half_pixel exclude each other
+
+// -----
+
+func.func @places(%x: memref<1x4x4x8xi8>, %y: memref<1x3x2x8xi8>) {
+  tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x3x2x8xi8>) rows [0, 1, 3] columns [1, 4]
+  func.return
+}
+// CHECK: columns has 4, not in [0, 3]
+
+// -----
+
+func.func @places(%x: memref<1x4x4x8xi8>, %y: memref<1x3x2x8xi8>) {
+  tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x3x2x8xi8>) rows [0, 1] columns [1, 3]
+  func.return
+}
+// CHECK: 2 rows for 3 of the output
+
+// -----
+
+func.func @places(%x: memref<1x4x4x8xi8>, %y: memref<1x3x2x8xi8>) {
+  tinyml.resize_nearest ins(%x : memref<1x4x4x8xi8>) outs(%y : memref<1x3x2x8xi8>) half_pixel rows [0, 1, 3] columns [1, 3]
+  func.return
+}
+// CHECK: rows and columns leave no choice of a mode
+
+// -----
+
+func.func @places(%x: memref<1x4x4x8xi8>, %y: memref<1x3x2x8xi8>) {
+  "tinyml.resize_nearest"(%x, %y) <{rows = array<i64: 0, 1, 3>}> : (memref<1x4x4x8xi8>, memref<1x3x2x8xi8>) -> ()
+  func.return
+}
+// CHECK: rows and columns come together
