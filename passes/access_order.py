@@ -48,7 +48,8 @@ from tinyml.dialects.tinyml import (
     SubOp,
     TransposeOp,
 )
-from tinyml.interp.resampling import bilinear_taps, nearest_indices
+from tinyml.interp.moving import modes, nearest_places
+from tinyml.interp.resampling import bilinear_taps
 
 NEVER = np.int64(1) << 60
 """Where the first element would be of a step that reads none."""
@@ -200,11 +201,8 @@ def resized(op: ResizeOp, rows: Span, columns: Span) -> Steps:
 
 
 def resize_nearest_steps(op: ResizeNearestOp) -> Steps:
-    spans = [
-        one_each(nearest_indices(size, outputs, *modes(op)).astype(np.int64))
-        for size, outputs in zip(shape(op.input)[1:3], shape(op.output)[1:3])
-    ]
-    return resized(op, *spans)
+    rows, columns = (places.astype(np.int64) for places in nearest_places(op))
+    return resized(op, one_each(rows), one_each(columns))
 
 
 def resize_bilinear_steps(op: ResizeBilinearOp) -> Steps:
@@ -213,10 +211,6 @@ def resize_bilinear_steps(op: ResizeBilinearOp) -> Steps:
         taps = bilinear_taps(size, outputs, *modes(op)).astype(np.int64)[:, :2]
         spans.append((taps.min(axis=1), taps.max(axis=1) + 1))
     return resized(op, *spans)
-
-
-def modes(op: ResizeOp) -> tuple[bool, bool]:
-    return op.align_corners is not None, op.half_pixel is not None
 
 
 STEPS: Mapping[type[LayerOp], Callable[[Any], Steps]] = {
