@@ -57,21 +57,39 @@ def arena_size(ranges: Sequence[LiveRange], offsets: Sequence[int]) -> int:
     return max((o + r.size for o, r in zip(offsets, ranges, strict=True)), default=0)
 
 
-def lower_bound(ranges: Sequence[LiveRange], allowances: Allowances) -> int:
+def live_bytes(
+    ranges: Sequence[LiveRange],
+    steps: int,
+    allowances: Allowances | None = None,
+    offsets: Sequence[int] | None = None,
+) -> list[int]:
     """
-    Bytes below which no plan of these lives and allowances can be: at each layer, what
-    is alive, less the most that its output can share with one of its inputs.
+    Bytes alive at each of `steps` layers: with offsets, those that at least one buffer
+    holds; without, the least that any plan of these allowances can hold, which is the
+    sum of what is alive, less the most that an output can share with its inputs.
     """
+    times = range(steps)
+    alive = [[i for i, r in enumerate(ranges) if r.first <= t <= r.last] for t in times]
+    if offsets is not None:
+        spans = [(o, o + r.size) for o, r in zip(offsets, ranges, strict=True)]
+        return [covered([spans[i] for i in now]) for now in alive]
     shared: dict[int, int] = {}
-    for (source, result), allowance in allowances.items():
+    for (source, result), allowance in (allowances or {}).items():
         sizes = ranges[source].size, ranges[result].size
         saved = sum(sizes) - allowance.span(*sizes)
         step = ranges[result].first
         # Inputs of one layer share no bytes, so the output shares no byte twice.
         shared[step] = min(shared.get(step, 0) + saved, ranges[result].size)
-    steps = range(max((r.last for r in ranges), default=-1) + 1)
-    alive = (sum(r.size for r in ranges if r.first <= t <= r.last) for t in steps)
-    return max((live - shared.get(t, 0) for t, live in enumerate(alive)), default=0)
+    return [
+        sum(ranges[i].size for i in now) - shared.get(t, 0)
+        for t, now in enumerate(alive)
+    ]
+
+
+def lower_bound(ranges: Sequence[LiveRange], allowances: Allowances) -> int:
+    """Bytes below which no plan of these lives and allowances can be."""
+    steps = max((r.last for r in ranges), default=-1) + 1
+    return max(live_bytes(ranges, steps, allowances), default=0)
 
 
 def place_separately(ranges: Sequence[LiveRange], alignment: int) -> list[int]:
@@ -240,3 +258,9 @@ def gaps(used: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
             found.append((reached, start))
         reached = max(reached, end)
     return found
+
+
+def covered(used: Sequence[tuple[int, int]]) -> int:
+    """How many bytes lie in at least one of the ranges [start, end)."""
+    top = max((end for _, end in used), default=0)
+    return top - sum(end - start for start, end in gaps(used))

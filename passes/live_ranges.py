@@ -82,11 +82,3 @@ def live_ranges(function: func.FuncOp) -> list[LiveRange]:
             raise DiagnosticException(f"buffer {name} is read before it is written")
         found.append(LiveRange(value, buffer_bytes(buffer_type(value)), first, last))
     return found
-
-
-def live_bytes(ranges: list[LiveRange], steps: int) -> list[int]:
-    """Bytes alive at each of `steps` layers."""
-    return [
-        sum(r.size for r in ranges if r.first <= step <= r.last)
-        for step in range(steps)
-    ]

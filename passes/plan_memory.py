@@ -18,7 +18,6 @@ Offsets that are already there are planned anew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -47,15 +46,13 @@ from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import root
 from tinyml.passes.arena import (
-    Allowance,
-    Allowances,
     arena_size,
     lower_bound,
     place_greedily,
     place_separately,
 )
-from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch, with_scratch
-from tinyml.passes.live_ranges import LiveRange, live_ranges
+from tinyml.passes.kernel_scratch import SCRATCH_AT
+from tinyml.passes.memory_demand import memory_demand
 
 
 @dataclass(frozen=True)
@@ -79,24 +76,19 @@ class PlanMemoryPass(ModulePass):
                 f"alignment {self.alignment} is not a power of two"
             )
         function = network_function(op)
-        ranges, order = live_ranges(function), layers(function)
-        places = {r.value: number for number, r in enumerate(ranges)}
-        scratch = {
-            layer: len(ranges) + i for i, layer in enumerate(with_scratch(order))
-        }
-        ranges += [scratch_range(layer, order.index(layer)) for layer in scratch]
+        demand = memory_demand(function)
+        ranges, order = demand.ranges, layers(function)
         if self.strategy == "separate":
             offsets = place_separately(ranges, self.alignment)
             bound = arena_size(ranges, offsets)
         else:
-            allowed = allowances(ranges, order, places)
-            offsets = place_greedily(ranges, self.alignment, allowed)
-            bound = lower_bound(ranges, allowed)
-        at = {value: offsets[number] for value, number in places.items()}
+            offsets = place_greedily(ranges, self.alignment, demand.allowances)
+            bound = lower_bound(ranges, demand.allowances)
+        at = {value: offsets[number] for value, number in demand.buffers.items()}
         for value, offset in at.items():
             if isinstance(alloc := value.owner, AllocOp):
                 alloc.properties["at"] = IntegerAttr(offset, i64)
-        for layer, number in scratch.items():
+        for layer, number in demand.scratch.items():
             layer.attributes[SCRATCH_AT] = IntegerAttr(offsets[number], i64)
         for layer in order:
             if kernel_of(layer).traversal is Traversal.EITHER:
@@ -105,28 +97,6 @@ class PlanMemoryPass(ModulePass):
         size = arena_size(ranges, offsets)
         function.attributes["tinyml.arena_bytes"] = IntegerAttr(size, i64)
         function.attributes["tinyml.lower_bound"] = IntegerAttr(bound, i64)
-
-
-def scratch_range(layer: LayerOp, position: int) -> LiveRange:
-    return LiveRange(layer.layer_output, kernel_scratch(layer), position, position)
-
-
-def allowances(
-    ranges: Sequence[LiveRange], order: Sequence[LayerOp], places: dict[SSAValue, int]
-) -> Allowances:
-    """What the layers' `tinyml.reuse` allows for inputs that nobody reads later."""
-    found: dict[tuple[int, int], Allowance] = {}
-    for position, layer in enumerate(order):
-        result = places[root(layer.layer_output)]
-        for reuse in reuses_of(layer):
-            value = root(layer.operands[reuse.index.data])
-            source = places.get(value)
-            if source is None or ranges[source].last != position:
-                continue
-            if sum(root(v) is value for v in layer.layer_inputs) > 1:
-                continue
-            found[source, result] = Allowance(reuse.below, reuse.above, reuse.in_place)
-    return found
 
 
 def traversal(layer: LayerOp, at: dict[SSAValue, int]) -> Traversal:

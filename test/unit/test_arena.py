@@ -21,13 +21,15 @@ from tinyml.passes.arena import (
     Allowance,
     align_up,
     arena_size,
+    covered,
     gaps,
+    live_bytes,
     lower_bound,
     place_greedily,
     place_in_order,
     place_separately,
 )
-from tinyml.passes.live_ranges import LiveRange, live_bytes, live_ranges
+from tinyml.passes.live_ranges import LiveRange, live_ranges
 
 VALUE: SSAValue = create_ssa_value(MemRefType(i8, [1]))
 
@@ -137,6 +139,25 @@ def test_allowance():
     assert not Allowance(10, 10).holds(0)
 
 
+def test_live_bytes():
+    """A chain; what is alive, the least with allowances, the union of places."""
+    items, near = lives((8, 0, 0), (8, 0, 1), (4, 1, 1)), {(0, 1): Allowance(2, 8)}
+    assert live_bytes(items, 2) == [16, 12]
+    assert live_bytes(items, 2, near) == [10, 12]
+    assert live_bytes(items, 2, near, [4, 0, 8]) == [12, 12]
+    assert live_bytes(items, 2, near, [0, 0, 4]) == [8, 8]
+    # A hole between two buffers is not alive.
+    assert live_bytes(items, 2, near, [20, 0, 100]) == [16, 12]
+    assert live_bytes([], 0) == []
+
+
+def test_live_bytes_share_no_byte_twice():
+    """Two inputs that the output may replace save no more than the output."""
+    items = lives((8, 0, 0), (8, 0, 0), (8, 0, 0))
+    near = {(0, 2): Allowance(0, 8), (1, 2): Allowance(0, 8)}
+    assert live_bytes(items, 1, near) == [16]
+
+
 def test_an_output_may_share_bytes_with_a_dying_input():
     items, near = lives((100, 0, 0), (100, 0, 1)), {(0, 1): Allowance(8, 100)}
     assert lower_bound(items, near) == 108
@@ -212,13 +233,26 @@ def test_greedy_is_valid_and_bounded(ranges: list[LiveRange], alignment: int):
 
 
 @STABLE
+@given(buffers(), st.data())
+def test_live_bytes_are_those_of_every_byte(
+    ranges: list[LiveRange], data: st.DataObject
+):
+    offsets = [data.draw(st.integers(0, 30)) for _ in ranges]
+    places = zip(ranges, offsets, strict=True)
+    held = {held for item, offset in places for held in bytes_at(item, offset)}
+    found = live_bytes(ranges, 7, None, offsets)
+    assert found == [sum(time == t for time, _ in held) for t in range(7)]
+
+
+@STABLE
 @given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 6)), max_size=6))
 def test_gaps_are_the_bytes_nobody_has(spans: list[tuple[int, int]]):
     used = [(start, start + size) for start, size in spans]
-    covered = {byte for span in used for byte in range(*span)}
+    held = {byte for span in used for byte in range(*span)}
     found = [byte for gap in gaps(used) for byte in range(*gap)]
+    assert len(held) == covered(used)
     top = max((end for _, end in used), default=0)
-    assert found == [byte for byte in range(top) if byte not in covered]
+    assert found == [byte for byte in range(top) if byte not in held]
 
 
 # Lives in IR

@@ -14,7 +14,7 @@ func.func @main(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: mem
   func.return
 }
 // CHECK:      func.func @main(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}
-// CHECK-SAME:   attributes {tinyml.peak_bytes = 12 : i64, tinyml.peak_layer = 1 : i64}
+// CHECK-SAME:   attributes {tinyml.peak_bytes = 12 : i64, tinyml.peak_layer = 1 : i64, tinyml.peak_name = "tinyml.reshape"}
 // CHECK-NEXT: %a = tinyml.alloc {tinyml.live = array<i64: 0, 2>}
 // CHECK-NEXT: %b = tinyml.alloc {tinyml.live = array<i64: 1, 2>}
 // A buffer that nobody uses lives at the start, and is counted there.
@@ -30,7 +30,7 @@ func.func @main(%x: memref<4xf32> {tinyml.input = #tinyml.tensor<"x">}, %y: memr
   tinyml.quantize ins(%x : memref<4xf32>) outs(%y : memref<4xi8>) scale 1.0 zero_points [0] rounding away {note, tinyml.live_bytes = 1 : i64}
   func.return
 }
-// CHECK:      attributes {tinyml.peak_bytes = 20 : i64, tinyml.peak_layer = 0 : i64}
+// CHECK:      attributes {tinyml.peak_bytes = 20 : i64, tinyml.peak_layer = 0 : i64, tinyml.peak_name = "tinyml.quantize"}
 // CHECK:      tinyml.quantize {{.*}} {note, tinyml.live_bytes = 20 : i64}
 
 // -----
