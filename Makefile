@@ -39,7 +39,7 @@ models: $(DEV) ## compile and run whole networks: test/models over $(MODELS)
 
 fuzz: $(DEV) ## feed the importers thousands of damaged models, for the night
 	$(BIN)/python test/fuzz --count 2000
-	$(BIN)/python test/fuzz --count 300 --models $(MODELS)
+	$(BIN)/python test/fuzz tflite onnx --count 300 --models $(MODELS)
 
 bench: $(RUNTIME) ## the table of benchmarks over $(MODELS)
 	$(BIN)/tinyml bench --models $(MODELS)

@@ -26,6 +26,9 @@ def main() -> int:
     parser.add_argument("--messages", action="store_true", help="show all refusals")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
+    if args.models is not None and not args.models.is_dir():
+        print(f"skipped: there are no models in {args.models}")
+        return 0
     failed = False
     for format in args.formats or FORMATS:
         if reason := campaign.missing(format):

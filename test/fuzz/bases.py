@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx_models
+import onnx_networks
 import tflite_models
 from tflite_models import RELU, SAME, OperatorSpec
 
@@ -25,6 +26,8 @@ def base_models(format: str, folder: Path | None) -> dict[str, bytes]:
     if folder is None:
         return BUILT[format]()
     files = sorted(folder.glob(f"**/*{SUFFIXES[format]}"))
+    if not files:
+        raise SystemExit(f"{folder} holds no {SUFFIXES[format]} files")
     return {file.stem: file.read_bytes() for file in files}
 
 
@@ -52,9 +55,10 @@ def elementwise() -> tflite_models.Model:
     z = model.op("TANH", [x], shape, 1 / 128, 0)
     x = model.op("ADD", [y, z], shape, 0.02, -3)
     x = model.op("SOFTMAX", [x], shape, 1 / 256, -128)
+    logarithm = model.op("LOG_SOFTMAX", [x], shape, 1 / 16, 127)
     unsigned = model.op("QUANTIZE", [x], shape, 1 / 256, 0, type="uint8")
     return model.output(
-        model.op("DEQUANTIZE", [x], shape, None, type="float32"), unsigned
+        model.op("DEQUANTIZE", [x], shape, None, type="float32"), logarithm, unsigned
     )
 
 
@@ -221,7 +225,12 @@ def onnx_bases() -> dict[str, bytes]:
         *(convolutions, reals, qlinear),
         one_dimension,
     )
-    return {build.__name__: build().bytes for build in builders}
+    models = {build.__name__: build() for build in builders}
+    for name, build in onnx_networks.NETWORKS.items():
+        if name not in onnx_networks.resizes():
+            models[name] = onnx_models.Model(opset=19)
+            build(models[name])
+    return {name: model.bytes for name, model in models.items()}
 
 
 # PyTorch

@@ -26,8 +26,10 @@ from mutate_tflite import mutate_tflite
 
 STRUCTURAL = {"tflite": mutate_tflite, "onnx": mutate_onnx, "pt2": mutate_pt2}
 SECONDS = 10
+SECONDS_OF_FILES = 60
+"""For mutants of files, which may be large."""
 MEMORY = 2 << 30
-COMPILED = 2
+COMPILED = 8
 """One of so many mutants is compiled too, if it can be imported."""
 
 
@@ -35,7 +37,9 @@ def mutant(format: str, seed: int, folder: Path | None) -> tuple[str, bytes]:
     """A damaged model, and the name of the sound one."""
     random = Random(f"{format} {seed}")
     models = base_models(format, folder)
-    name = random.choice(list(models))
+    # Large ones of our own have more in them to be changed.
+    weights = None if folder else [len(data) for data in models.values()]
+    (name,) = random.choices(list(models), weights)
     mutate = mutate_bytes if random.random() < 0.2 else STRUCTURAL[format]
     return name, mutate(models[name], random)
 
@@ -47,11 +51,11 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def judged(path: Path, compile: bool, said: TextIO) -> Verdict:
+def judged(path: Path, compile: bool, seconds: int, said: TextIO) -> Verdict:
     """A verdict in limited time; what is written to stderr counts as a failure."""
     said.seek(0)
     said.truncate()
-    faulthandler.dump_traceback_later(SECONDS, exit=True, file=sys.stdout)
+    faulthandler.dump_traceback_later(seconds, exit=True, file=sys.stdout)
     verdict = judge(path, compile)
     faulthandler.cancel_dump_traceback_later()
     said.seek(0)
@@ -62,9 +66,11 @@ def judged(path: Path, compile: bool, said: TextIO) -> Verdict:
 
 def work(format: str, seeds: range, folder: Path | None) -> None:
     path = Path(f"mutant{SUFFIXES[format]}")
-    for sound in base_models(format, folder).values():
+    models = base_models(format, folder)
+    sound = [min(models.values(), key=len)] if folder else models.values()
+    for data in sound:
         # Everything is imported and used once before memory is counted.
-        path.write_bytes(sound)
+        path.write_bytes(data)
         verdict = judge(path, True)
         if folder is None and verdict.outcome != "imported":
             raise SystemExit(f"a sound model is not imported: {verdict.message}")
@@ -77,7 +83,8 @@ def work(format: str, seeds: range, folder: Path | None) -> None:
             base, data = mutant(format, seed, folder)
             path.write_bytes(data)
             began = time.monotonic()
-            verdict = judged(path, seed % COMPILED == 0, said)
+            limit = SECONDS_OF_FILES if folder else SECONDS
+            verdict = judged(path, seed % COMPILED == 0, limit, said)
             line = {
                 "seed": seed,
                 "base": base,
