@@ -108,9 +108,9 @@ KINDS = sorted(LAYER_INPUTS)
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
     """Per kind, for each case that must not work, whether it did not."""
-    r = random.Random(11)
     found: dict[str, tuple[Case, ModuleOp]] = {}
     for kind in KINDS:
+        r = random.Random(kind)
         for number in range(LAYERS_OF_A_KIND):
             module, layer = random_layer(r, kind, Limits(size=6, channels=4, kernel=4))
             if type(layer) not in STEPS:
@@ -123,7 +123,7 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
     )
     failed: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     for name, (case, module) in found.items():
-        seen = False
+        seen, r = False, random.Random(name)
         for _ in range(4 if case.works else 12):
             inputs = random_inputs(r, module)
             expected = run_network(module, inputs)[0]
