@@ -31,7 +31,7 @@ from tinyml.backend.toolchain import find_toolchain
 from tinyml.frontend.builder import c_identifier
 from tinyml.frontend.load import load_model, one_line
 from tinyml.passes.arena import gaps
-from tinyml.passes.pipelines import expand
+from tinyml.passes.pipelines import OBJECTIVES, expand
 
 TAKEN_NAMES = frozenset(
     """
@@ -52,9 +52,16 @@ class CompileOptions:
     toolchain: str | None = None
     ram: int | None = None
     flash: int | None = None
-    pipeline: str = "@default"
+    pipeline: str | None = None
+    """Instead of those of the objective."""
     quantized_io: bool = False
     name: str | None = None
+    objective: str = "cycles"
+
+    @property
+    def pipelines(self) -> tuple[str, ...]:
+        """What to try, until the budgets are met."""
+        return OBJECTIVES[self.objective] if self.pipeline is None else (self.pipeline,)
 
 
 @dataclass(frozen=True)
@@ -128,12 +135,28 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     if options.quantized_io:
         run_pipeline(module, "tinyml-quantized-io")
     imported = textual_ir(module)
-    run_pipeline(module, options.pipeline)
     banner = f"{path.name}, sha256 {digest[:16]}"
-    package = c_package(module, name, banner)
-    report = describe(package, path, target, measure(package, target, options))
+
+    def lowered(pipeline: str, module: ModuleOp) -> tuple[CPackage, dict[str, Any]]:
+        run_pipeline(module, pipeline)
+        package = c_package(module, name, banner)
+        measures = measure(package, target, options)
+        return package, describe(package, path, target, measures)
+
+    first, *others = options.pipelines
+    package, report = lowered(first, module.clone())
+    for pipeline in others:
+        if not meets_budgets(report, options):
+            package, report = lowered(pipeline, module.clone())
     check_budgets(report, options)
     return CompiledNetwork(name, {**package.files, f"{name}.mlir": imported}, report)
+
+
+def meets_budgets(report: Mapping[str, Any], options: CompileOptions) -> bool:
+    budgets = ("ram", options.ram), ("flash", options.flash)
+    return all(
+        budget is None or report[what]["total"] <= budget for what, budget in budgets
+    )
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,28 @@ LOWERING = (
     "tinyml-insert-layer-hooks,dce,tinyml-mark-readonly"
 )
 
+FOLDING = (
+    "tinyml-fold-reshape,tinyml-fold-pad,tinyml-fuse-activation,tinyml-fold-lookups"
+)
+PLANNING = "tinyml-overlap,tinyml-plan-memory"
+
 PIPELINES = {
-    "default": f"tinyml-select-kernels,tinyml-overlap,tinyml-plan-memory,{LOWERING}",
+    "default": f"{FOLDING},tinyml-select-kernels,{PLANNING},{LOWERING}",
+    "ram": f"{FOLDING},tinyml-select-kernels,tinyml-inplace,{PLANNING},{LOWERING}",
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }
 """
-`default` shares bytes between buffers; `reference` lowers layer by layer with no fusion
-and no sharing, so that every layer's output is there when the network has run.
+`default` shares bytes between buffers where that costs no time, `ram` also where it
+does; `reference` lowers layer by layer with no fusion and no sharing, so that every
+layer's output is there when the network has run.
 """
+
+OBJECTIVES = {
+    "cycles": ("@default", "@ram"),
+    "size": ("@default", "@ram"),
+    "ram": ("@ram",),
+}
+"""For each objective the pipelines to try, until one meets the budgets."""
 
 
 def expand(spec: str) -> str:

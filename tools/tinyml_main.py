@@ -123,7 +123,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--input", choices=["resident", "callback", "stream"], default="resident"
     )
     compile.add_argument("--io", choices=["model", "quantized"], default="model")
-    compile.add_argument("--pipeline", default="@default", metavar="@NAME|PASSES")
+    compile.add_argument("--pipeline", metavar="@NAME|PASSES")
     compile.add_argument("--name", metavar="NET", help="prefix of all symbols")
     compile.add_argument("--run", action="store_true", help="then run it")
     add_common_options(compile)
@@ -204,6 +204,7 @@ def command_compile(args: argparse.Namespace) -> int:
             args.pipeline,
             args.io == "quantized",
             args.name,
+            args.objective,
         ),
     )
     if args.run or args.reference:
