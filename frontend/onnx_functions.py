@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from math import isfinite
 
 import numpy as np
 
 from tinyml.dialects.tinyml import LookupOp
 from tinyml.frontend.onnx_context import Context, Pending, Target
-from tinyml.frontend.onnx_values import FULL, Quant, View
+from tinyml.frontend.onnx_values import FULL, Constant, Quant, View
 from tinyml.frontend.qdq_graph import Node
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -66,6 +67,55 @@ def regridded(context: Context, view: View, label: str, quant: Quant) -> View:
     if view.quant is None or view.quant == quant:
         return context.rescaled(view, Target(quant, FULL, label))
     return looked_up(context, view, view.quant, identity, Target(quant, FULL, label))
+
+
+def number_beside(context: Context, node: Node, place: int) -> float | None:
+    """Input `place` of two, if it is a number and the other one on a grid."""
+    number, other = (context.value(node.input(i)) for i in (place, 1 - place))
+    if not isinstance(number, Constant) or number.array.size != 1:
+        return None
+    if not isinstance(other, View) or other.element != "float32" or not other.quant:
+        return None
+    if len(number.shape) > len(other.shape):
+        return None
+    real = context.number(node.input(place))
+    if not isfinite(real):
+        raise node.refuse(f'"{node.input(place)}" is {real}')
+    return real
+
+
+def with_number(
+    function: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    handler: Callable[[Context, Node], Pending],
+) -> Callable[[Context, Node], Pending]:
+    """
+    The importer of an operator of two inputs. One that is a number makes it a function
+    of one real, in single precision.
+    """
+
+    def importer(context: Context, node: Node) -> Pending:
+        for place in (0, 1) if not node.is_integer else ():
+            number = number_beside(context, node, place)
+            if number is None:
+                continue
+            node.expect_attributes()
+            single = np.array(number, np.float32)
+            other = replace(node, inputs=(node.input(1 - place),))
+            if place == 0:
+                return lookup(context, other, lambda x: function(single, identity(x)))
+            return lookup(context, other, lambda x: function(identity(x), single))
+        return handler(context, node)
+
+    return importer
+
+
+def divided_by_number(context: Context, node: Node) -> Pending:
+    node.expect_attributes()
+    number = number_beside(context, node, 1)
+    if not number:
+        raise node.refuse("only the division by a constant number is supported")
+    divisor, dividend = np.float32(number), replace(node, inputs=(node.input(0),))
+    return lookup(context, dividend, lambda x: identity(x) / divisor)
 
 
 def without_attributes(function: Function) -> Callable[[Context, Node], Pending]:

@@ -23,7 +23,7 @@ from tinyml.interp.resampling import nearest_indices
 ATTRIBUTES = (
     *("antialias", "axes", "coordinate_transformation_mode", "cubic_coeff_a"),
     *("exclude_outside", "extrapolation_value", "keep_aspect_ratio_policy"),
-    *("mode", "nearest_mode"),
+    *("mode", "nearest_mode", "rows", "columns"),
 )
 LARGEST_MAP = 1 << 12
 """Rows or columns, each of which may be listed."""
@@ -40,6 +40,8 @@ def import_resize(context: Context, node: Node) -> View:
             f"input {list(view.shape)} of {view.element}: only quantized maps of one "
             "or two dimensions are supported"
         )
+    if "rows" in node.attributes:
+        return repeated(context, node, view)
     sizes, scales = new_sizes(context, node, view.shape)
     if flat := len(view.shape) == 3:
         view = view.reshaped(with_row(view.shape))
@@ -56,20 +58,40 @@ def import_resize(context: Context, node: Node) -> View:
     rows, columns = (
         nearest_places(node, view.shape[i], sizes[i], scales[i]) for i in (2, 3)
     )
+    result = picked(context, node, view, rows, columns)
+    return result.reshaped(without_row(result.shape)) if flat else result
+
+
+def repeated(context: Context, node: Node, view: View) -> View:
+    """A Resize that is not ONNX's: `rows` and `columns` say where elements are."""
+    if len(view.shape) != 4:
+        raise node.refuse(f"input {list(view.shape)}, expected four dimensions")
+    rows, columns = (np.array(node.integers(key, ())) for key in ("rows", "columns"))
+    return picked(context, node, view, rows, columns)
+
+
+def picked(
+    context: Context, node: Node, view: View, rows: np.ndarray, columns: np.ndarray
+) -> View:
+    """These rows and columns of a map."""
+    if max(rows.size, columns.size) > LARGEST_MAP:
+        raise node.refuse(
+            f"{rows.size} rows and {columns.size} columns, at most {LARGEST_MAP}"
+        )
     x = context.arranged(view, NHWC, node.input(0))
-    batch, channels, height, width = sizes
-    y = context.buffer((batch, height, width, channels))
+    y = context.buffer((view.shape[0], rows.size, columns.size, view.shape[1]))
     for modes in ((False, False), (False, True), (True, False)):
-        if np.array_equal(rows, nearest_indices(view.shape[2], height, *modes)) and (
-            np.array_equal(columns, nearest_indices(view.shape[3], width, *modes))
-        ):
+        usual = (
+            nearest_indices(size, places.size, *modes)
+            for size, places in zip(view.shape[2:], (rows, columns), strict=True)
+        )
+        if all(map(np.array_equal, usual, (rows, columns))):
             layer = ResizeNearestOp(x, y, *modes)
             break
     else:
         places = rows.tolist(), columns.tolist()
         layer = ResizeNearestOp(x, y, rows=places[0], columns=places[1])
-    result = View.of(context.add(layer, node.output), NHWC, view.element, view.quant)
-    return result.reshaped(without_row(result.shape)) if flat else result
+    return View.of(context.add(layer, node.output), NHWC, view.element, view.quant)
 
 
 def new_sizes(

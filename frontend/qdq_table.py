@@ -27,7 +27,11 @@ from tinyml.frontend.onnx_constants import (
     of_pair,
 )
 from tinyml.frontend.onnx_context import Context, Value
-from tinyml.frontend.onnx_functions import FUNCTIONS
+from tinyml.frontend.onnx_functions import (
+    FUNCTIONS,
+    divided_by_number,
+    with_number,
+)
 from tinyml.frontend.onnx_quantization import import_dequantize, import_quantize
 from tinyml.frontend.onnx_resize import import_resize
 from tinyml.frontend.qdq_graph import Node
@@ -42,14 +46,18 @@ class Support:
 
 
 CONSTANTS = "constants only, which are folded"
-SHAPE_OF_ONE = "activations, of which one may be broadcast, or a quantized constant"
+SHAPE_OF_ONE = (
+    "activations, of which one may be broadcast, or a quantized constant; or any "
+    "number, as a table"
+)
 WEIGHTED = "constant int8 weights, symmetric, per tensor or output channel; any bias"
 TABLE = "as a table"
 ONE_PAD = "1-D and 2-D; pads and auto_pad"
 
 HANDLERS: dict[str, Support] = {
     "Add": Support(
-        folded(of_pair(np.add), elementwise.import_add), f"{SHAPE_OF_ONE}; or a bias"
+        folded(of_pair(np.add), with_number(np.add, elementwise.import_add)),
+        f"{SHAPE_OF_ONE}; or a bias",
     ),
     "AveragePool": Support(
         pools.import_average_pool, f"{ONE_PAD} that count; ceil_mode without pads"
@@ -66,7 +74,9 @@ HANDLERS: dict[str, Support] = {
         f"{WEIGHTED}; {ONE_PAD}, strides, dilations, groups",
     ),
     "DequantizeLinear": Support(import_dequantize, "int8, uint8; constants also int32"),
-    "Div": Support(folded(of_pair(divide)), CONSTANTS),
+    "Div": Support(
+        folded(of_pair(divide), divided_by_number), "by a constant number, as a table"
+    ),
     "Dropout": Support(moves.import_dropout, "without a mask"),
     "Flatten": Support(moves.import_flatten, "any axis"),
     "Floor": Support(folded(floor), CONSTANTS),
@@ -86,7 +96,10 @@ HANDLERS: dict[str, Support] = {
         arithmetic.import_extremum(MinimumOp),
         "any number of activations and constants, broadcast",
     ),
-    "Mul": Support(folded(of_pair(np.multiply), elementwise.import_mul), SHAPE_OF_ONE),
+    "Mul": Support(
+        folded(of_pair(np.multiply), with_number(np.multiply, elementwise.import_mul)),
+        SHAPE_OF_ONE,
+    ),
     "PRelu": Support(
         arithmetic.import_prelu,
         "int8 slopes, one per channel; or one of any kind, as a table",
@@ -109,7 +122,7 @@ HANDLERS: dict[str, Support] = {
     "Split": Support(slices.import_split, "any axis; equal parts or constant sizes"),
     "Squeeze": Support(moves.import_squeeze, "any axes"),
     "Sub": Support(
-        folded(of_pair(np.subtract), arithmetic.import_sub),
+        folded(of_pair(np.subtract), with_number(np.subtract, arithmetic.import_sub)),
         f"{SHAPE_OF_ONE}; or a bias",
     ),
     "Transpose": Support(moves.import_transpose, "any permutation"),

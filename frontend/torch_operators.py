@@ -14,7 +14,7 @@ import numpy as np
 
 from tinyml.frontend.qdq_graph import AttributeValue
 from tinyml.frontend.torch_program import Call
-from tinyml.frontend.torch_spelling import Spelling
+from tinyml.frontend.torch_spelling import Speller, Spelling
 
 # Multiply-accumulates
 
@@ -52,9 +52,31 @@ def spell_addmm(spelling: Spelling, call: Call) -> None:
 # Elementwise
 
 
-def spell_add(spelling: Spelling, call: Call) -> None:
-    call.expect(alpha=1)
-    spelling.add(call, "Add", call.tensor("self"), call.tensor("other"))
+def spell_binary(op: str) -> Speller:
+    """Of two tensors, or of one and a number."""
+
+    def spell(spelling: Spelling, call: Call) -> None:
+        if "alpha" in call.arguments:
+            call.expect(alpha=1)
+        names = [
+            spelling.constant(call, name, spelling.reals(call, name))
+            if isinstance(call.arguments[name], int | float)
+            else call.tensor(name)
+            for name in ("self", "other")
+        ]
+        spelling.add(call, op, *names)
+
+    return spell
+
+
+def spell_prelu(spelling: Spelling, call: Call) -> None:
+    """The slopes lie along dimension 1."""
+    name, rank = call.tensor("weight"), len(call.shape)
+    sizes = [-1] + [1] * max(rank - 2, 0)
+    shape = spelling.constant(call, "shape", np.array(sizes, np.int64))
+    slopes = f"{call.name} (slopes)"
+    spelling.part(call, "Reshape", (name, shape), slopes, {})
+    spelling.add(call, "PRelu", call.tensor("self"), slopes)
 
 
 def spell_clip(spelling: Spelling, call: Call, low: float, high: float) -> None:
@@ -166,12 +188,6 @@ def spell_identity(spelling: Spelling, call: Call) -> None:
 def spell_dropout(spelling: Spelling, call: Call) -> None:
     if call.arguments["train"]:
         raise call.refuse("the dropout is that of training; export in eval mode")
-    spell_identity(spelling, call)
-
-
-def spell_getitem(spelling: Spelling, call: Call) -> None:
-    if call.arguments.get("1") != 0:
-        raise call.refuse("only the first result of an operator is supported")
     spell_identity(spelling, call)
 
 

@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import Any
 
 WEIGHTED = {"conv1d", "conv2d", "convolution", "linear"}
-COMPUTED = {"add", "mul", "avg_pool1d", "avg_pool2d", "mean"} | {
+COMPUTED = {"add", "sub", "mul", "div", "avg_pool1d", "avg_pool2d", "mean"} | {
+    "maximum",
+    "minimum",
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
 }
@@ -31,7 +33,12 @@ KEEPING = {"max_pool1d", "max_pool2d", "flatten", "view", "reshape", "squeeze"} 
     "clone",
     "pad",
     "constant_pad_nd",
+    "slice",
+    "select",
+    "upsample_nearest2d",
 }
+SPLITS = {"split", "split_with_sizes", "chunk"}
+"""Their results, each a `getitem`, keep the grid of the input."""
 
 
 def operator(node: Any) -> str:
@@ -127,11 +134,23 @@ def int8_quantizer() -> Any:
         shared = base.SharedQuantizationSpec((first, node))
         mark(node, {first: activation} | dict.fromkeys(others, shared), shared)
 
+    def split(node: Any) -> None:
+        source = node.args[0]
+        mark(node, {source: activation}, None)
+        for result in node.users:
+            mark(result, {}, base.SharedQuantizationSpec((source, node)))
+
+    def prelu(node: Any) -> None:
+        source, slopes = node.args
+        mark(node, {source: activation, slopes: activation}, activation)
+
     def softmax(node: Any) -> None:
         mark(node, activations(node), probability)
 
     rules: dict[str, Callable[[Any], None]] = {
         "softmax": softmax,
+        "prelu": prelu,
+        **dict.fromkeys(SPLITS, split),
         **dict.fromkeys(WEIGHTED, weighted),
         **dict.fromkeys(COMPUTED, elementwise),
         **dict.fromkeys(ACTIVATIONS, alone),

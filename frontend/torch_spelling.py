@@ -19,6 +19,8 @@ class Spelling:
         self.shapes = program.shapes
         self.constants = dict(program.constants)
         self.nodes: list[Node] = []
+        self.parts: dict[str, tuple[str, ...]] = {}
+        """The results of calls that have several."""
 
     def add(
         self, call: Call, op: str, *inputs: str, **attributes: AttributeValue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tinyml.frontend import torch_operators as operators
+from tinyml.frontend import torch_parts as parts
 from tinyml.frontend.qdq_graph import Graph
 from tinyml.frontend.torch_program import Program
 from tinyml.frontend.torch_quantization import spell_dequantize, spell_quantize
@@ -43,16 +44,17 @@ MAX_POOL = Operator(operators.spell_max_pool)
 DEQUANTIZE = Operator(spell_dequantize, "int8 or uint8; constants also int16, int32")
 QUANTIZE = Operator(spell_quantize, "int8 or uint8; a narrower range is a clamp")
 
+SPLIT = Operator(parts.spell_split)
+UPSAMPLE = Operator(parts.spell_upsample_nearest, "by sizes or scales")
+BINARY = "activations, of which one may be broadcast, a quantized constant, or a number"
+
 OPERATORS: dict[str, Operator] = {
     "aten._adaptive_avg_pool2d.default": ADAPTIVE_POOL,
     "aten._softmax.default": SOFTMAX,
     "aten._unsafe_view.default": RESHAPE,
     "aten.adaptive_avg_pool1d.default": ADAPTIVE_POOL,
     "aten.adaptive_avg_pool2d.default": ADAPTIVE_POOL,
-    "aten.add.Tensor": Operator(
-        operators.spell_add,
-        "activations of one shape, or a quantized constant; alpha 1",
-    ),
+    "aten.add.Tensor": Operator(operators.spell_binary("Add"), f"{BINARY}; alpha 1"),
     "aten.addmm.default": Operator(
         operators.spell_addmm, "constant matrix; alpha and beta 1"
     ),
@@ -60,6 +62,7 @@ OPERATORS: dict[str, Operator] = {
     "aten.avg_pool1d.default": AVERAGE_POOL,
     "aten.avg_pool2d.default": AVERAGE_POOL,
     "aten.cat.default": Operator(operators.spell_cat),
+    "aten.chunk.default": SPLIT,
     "aten.clamp.default": Operator(operators.spell_clamp),
     "aten.clone.default": IDENTITY,
     "aten.constant_pad_nd.default": PAD,
@@ -70,6 +73,9 @@ OPERATORS: dict[str, Operator] = {
     "aten.conv2d.padding": CONVOLUTION,
     "aten.convolution.default": CONVOLUTION,
     "aten.detach.default": IDENTITY,
+    "aten.div.Tensor": Operator(
+        operators.spell_binary("Div"), "an activation by a number, as a table"
+    ),
     "aten.dropout.default": Operator(operators.spell_dropout, "in eval mode"),
     "aten.elu.default": Operator(operators.spell_elu),
     "aten.flatten.using_ints": RESHAPE,
@@ -84,30 +90,40 @@ OPERATORS: dict[str, Operator] = {
     "aten.max_pool1d.default": MAX_POOL,
     "aten.max_pool2d.default": MAX_POOL,
     "aten.max_pool2d_with_indices.default": MAX_POOL,
+    "aten.maximum.default": Operator(plain("Max", "self", "other"), "activations"),
     "aten.mean.dim": Operator(operators.spell_mean, "some, not all dimensions"),
+    "aten.minimum.default": Operator(plain("Min", "self", "other"), "activations"),
     "aten.mm.default": Operator(plain("MatMul", "self", "mat2"), "constant matrix"),
-    "aten.mul.Tensor": Operator(
-        plain("Mul", "self", "other"),
-        "activations of one shape, or a quantized constant",
-    ),
+    "aten.mul.Tensor": Operator(operators.spell_binary("Mul"), BINARY),
     "aten.pad.default": PAD,
     "aten.permute.default": Operator(operators.spell_permute),
+    "aten.prelu.default": Operator(
+        operators.spell_prelu, "int8 slopes, or one of any kind, as a table"
+    ),
     "aten.relu.default": Operator(plain("Relu", "self")),
     "aten.relu6.default": Operator(operators.spell_relu6),
     "aten.reshape.default": RESHAPE,
+    "aten.select.int": Operator(parts.spell_select),
     "aten.sigmoid.default": Operator(plain("Sigmoid", "self")),
     "aten.silu.default": Operator(plain("Swish", "self")),
+    "aten.slice.Tensor": Operator(parts.spell_slice),
     "aten.softmax.int": SOFTMAX,
+    "aten.split.Tensor": SPLIT,
+    "aten.split_with_sizes.default": SPLIT,
     "aten.squeeze.default": RESHAPE,
     "aten.squeeze.dim": RESHAPE,
     "aten.squeeze.dims": RESHAPE,
+    "aten.sub.Tensor": Operator(operators.spell_binary("Sub"), f"{BINARY}; alpha 1"),
     "aten.t.default": Operator(operators.spell_t),
     "aten.tanh.default": Operator(plain("Tanh", "self")),
     "aten.transpose.int": Operator(operators.spell_transpose),
     "aten.unsqueeze.default": RESHAPE,
+    "aten.upsample_nearest2d.default": UPSAMPLE,
+    "aten.upsample_nearest2d.vec": UPSAMPLE,
     "aten.view.default": RESHAPE,
     "getitem": Operator(
-        operators.spell_getitem, "the first result of max_pool2d_with_indices"
+        parts.spell_getitem,
+        "any part of a split, the first result of max_pool2d_with_indices",
     ),
     "quantized_decomposed.dequantize_per_channel.default": DEQUANTIZE,
     "quantized_decomposed.dequantize_per_tensor.default": DEQUANTIZE,

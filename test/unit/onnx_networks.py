@@ -67,6 +67,14 @@ def with_constant(
     return build
 
 
+def number(op: str, value: float, last: bool = True) -> Build:
+    def build(model: Model) -> None:
+        names = [source(model), model.constant(np.float32(value))]
+        finish(model, model.node(op, *(names if last else names[::-1])))
+
+    return build
+
+
 def biased(op: str) -> Build:
     """A convolution and a constant, which is its bias."""
 
@@ -303,6 +311,13 @@ NETWORKS: dict[str, Build] = {
     "prelu": prelu(random_bytes(5, 4, 1, 1)),
     "prelu, one slope": prelu(np.array([30], np.int8)),
     "prelu, a real slope": prelu(np.array([0.17], np.float32), quantized=False),
+    **{
+        f"{op} {'a number' if last else 'of a number'}": number(op, 0.37, last)
+        for op in ("Add", "Sub", "Mul", "Div")
+        for last in (True, False)
+        if last or op != "Div"
+    },
+    "mul a quantized number": with_constant("Mul", (), scale=0.02),
     "slice": sliced(starts=(1, 0), ends=(3, 4), axes=(1, 3)),
     "slice, all axes": sliced(starts=(0, 1, 2, -4), ends=(9, -1, 6, -1)),
     "slice, steps": sliced(

@@ -144,7 +144,7 @@ def bias_of(array: np.ndarray) -> Callable[[Model], str]:
 def times_a_constant(*shape: int) -> Callable[[Model], str]:
     def build(model: Model) -> str:
         x = model.dequantize(model.input(shape), 0.5)
-        return model.node("Mul", x, model.weights(byte(1), 0.5))
+        return model.node("Mul", x, model.weights(byte(2, 1), 0.5))
 
     return build
 
@@ -262,11 +262,11 @@ REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
     ),
     "division": (
         binary("Div", lambda model: model.weights(byte(4, 1, 1), 0.5)),
-        "only constants are supported",
+        "only the division by a constant number is supported",
     ),
     "the type of an activation": (unary("Cast", to=1), "only constants, of numbers"),
     "constant that is not quantized": (
-        binary("Mul", lambda model: model.constant(np.float32(2))),
+        binary("Mul", lambda model: model.constant(np.ones((4, 1, 1), np.float32))),
         'constant "constant_2" is not int8 under DequantizeLinear',
     ),
     "constant of several scales": (binary("Add", two_scales), "has 4 scales, not 1"),
@@ -326,7 +326,7 @@ REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
     ),
     "a constant that is not finite": (quantized_infinity, "does not hold finite reals"),
     "a large activation times a constant": (
-        times_a_constant(1, 1 << 27),
+        times_a_constant(2, 1 << 26),
         "has 134217728 elements, at most 67108864",
     ),
     "a large window": (mean_of_windows, "has 400000000 elements, at most 67108864"),

@@ -85,6 +85,73 @@ NETWORKS: dict[str, tuple[Callable[[], Any], tuple[int, ...]]] = {
         ),
         (1, 4, 6, 7),
     ),
+    "numbers": (
+        lambda: Joined(
+            lambda x, m: (m[0](x) * 0.37 + 1.3 - x) / 3 - 2, nn.Conv2d(4, 4, 1)
+        ),
+        (1, 4, 5, 6),
+    ),
+    "difference": (
+        lambda: Joined(
+            lambda x, m: functional.relu(m[0](x) - m[1](x)),
+            *(nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)),
+        ),
+        (1, 4, 5, 6),
+    ),
+    "gate": (
+        lambda: Joined(
+            lambda x, m: x * torch.sigmoid(m[0](x.mean([2, 3], keepdim=True))),
+            nn.Conv2d(4, 4, 1),
+        ),
+        (1, 4, 5, 6),
+    ),
+    "extrema": (
+        lambda: Joined(
+            lambda x, m: torch.minimum(torch.maximum(m[0](x), x), m[1](x)),
+            *(nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)),
+        ),
+        (1, 4, 5, 6),
+    ),
+    "slices": (
+        lambda: Joined(
+            lambda x, m: m[0](x)[:, 1:, ::2, -3:] + m[1](x)[:, :3, 1::2, 1:4],
+            *(nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)),
+        ),
+        (1, 4, 6, 6),
+    ),
+    "splits": (
+        lambda: Joined(
+            lambda x, m: torch.cat([*m[0](x).chunk(2, 1)[::-1], *x.split(3, 1)], 1),
+            nn.Conv2d(4, 6, 1),
+        ),
+        (1, 4, 5, 6),
+    ),
+    "split of sizes": (
+        lambda: Joined(
+            lambda x, m: m[1](torch.split(m[0](x), [1, 2, 3], 1)[2])[:, 0],
+            *(nn.Conv2d(4, 6, 1), nn.Conv2d(3, 2, 1)),
+        ),
+        (1, 4, 5, 6),
+    ),
+    "upsampling": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.Upsample(scale_factor=2), nn.Conv2d(4, 2, 3)
+        ),
+        (1, 3, 5, 6),
+    ),
+    "upsampling to a size": (
+        lambda: nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.Upsample((7, 9)), nn.Upsample(scale_factor=(0.6, 1))
+        ),
+        (1, 3, 5, 6),
+    ),
+    "slopes": (
+        lambda: nn.Sequential(
+            *(nn.Conv2d(3, 4, 1), nn.PReLU(4, init=0.2), nn.Conv2d(4, 4, 1)),
+            nn.PReLU(init=0.11),
+        ),
+        (1, 3, 5, 6),
+    ),
     "residual": (
         lambda: Joined(residual, nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 1)),
         (1, 4, 5, 6),
@@ -184,10 +251,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "unknown": (
         lambda: nn.Sequential(nn.Conv2d(4, 4, 1), nn.GELU()),
         'aten.gelu.default "gelu": the operator is not supported; supported are',
-    ),
-    "number": (
-        lambda: Joined(lambda x, m: m[0](x) + 1, nn.Conv2d(4, 4, 1)),
-        "argument 'other' is 1, expected a tensor",
     ),
     "alpha": (
         lambda: Joined(lambda x, m: torch.add(m[0](x), x, alpha=2), nn.Conv2d(4, 4, 1)),
