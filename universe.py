@@ -18,6 +18,10 @@ PASSES = {
         "fold_dead_channels",
         "FoldDeadChannelsPass",
     ),
+    "tinyml-fold-dead-channels": (
+        "fold_dead_channels",
+        "FoldDeadChannelsPass",
+    ),
     "tinyml-fold-lookups": ("fold_lookups", "FoldLookupsPass"),
     "tinyml-fold-pad": ("fold_pad", "FoldPadPass"),
     "tinyml-fold-reshape": ("fold_reshape", "FoldReshapePass"),

@@ -16,10 +16,10 @@ func.func @main(%x: memref<1x2x2x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 }
 "memref.global"() <{sym_name = "seven", type = memref<256xi8>, initial_value = dense<7> : tensor<256xi8>, sym_visibility = "private", constant, alignment = 4 : i64}> : () -> ()
 // CHECK-NOT:  @seven
-// CHECK:      "memref.global"() <{sym_name = "lookup_table{{[_0-9]*}}", type = memref<256xi8>, initial_value = dense<7>
+// CHECK:      "memref.global"() <{sym_name = "lookup{{[_0-9]*}}_table", type = memref<256xi8>, initial_value = dense<7>
 // CHECK-NEXT: func.func @main(%x
 // CHECK-NEXT: [[X:%.*]] = memref.reinterpret_cast %x to offset: [0], sizes: [4]
-// CHECK-NEXT: tinyml.lookup ins([[X]] : memref<4xi8>) outs(%y : memref<4xi8>) table @lookup_table{{[_0-9]*}} {tinyml.index = 4 : i64} loc("y")
+// CHECK-NEXT: tinyml.lookup ins([[X]] : memref<4xi8>) outs(%y : memref<4xi8>) table @lookup{{[_0-9]*}}_table {tinyml.index = 4 : i64} loc("y")
 // CHECK-NEXT: func.return
 
 // FUSED: tinyml.lookup
