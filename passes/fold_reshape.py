@@ -17,7 +17,7 @@ After:
     %y = memref.reinterpret_cast %x to offset: [0], sizes: [1, 8], strides: [8, 1]
 
 Not handled: from an input or output of the network to another one, which is a copy;
-constants (`tinyml-fold-constants`).
+constants.
 """
 
 from __future__ import annotations

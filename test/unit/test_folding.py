@@ -219,7 +219,7 @@ KINDS: dict[str, Sequence[AddLayer]] = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-@settings(STABLE, max_examples=60)
+@settings(STABLE, max_examples=30)
 @given(st.randoms(use_true_random=False))
 def test_outputs_are_the_same(name: str, r: random.Random):
     module = random_network(r, 6, SMALL, KINDS[name])
