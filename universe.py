@@ -40,6 +40,9 @@ PASSES = {
 
 TARGETS = {
     "tinyml-c": ("c_target", "CTarget"),
+    "tinyml-memory": ("memory_target", "MemoryTarget"),
+    "tinyml-memory-json": ("memory_target", "MemoryJSONTarget"),
+    "tinyml-memory-svg": ("memory_target", "MemorySVGTarget"),
     "tinyml-mlir": ("mlir_target", "MLIRTarget"),
 }
 """Target name: its module in `tinyml.backend` and its class."""

@@ -56,6 +56,8 @@ class LayerInfo:
     """The operator's position in the model's file; the layer's own if it has none."""
     tensor: int | None
     """The number of the output in the model's file, if it is a tensor there."""
+    position: int | None
+    """The imported network's layer whose output this is (`tinyml-number-layers`)."""
     op: str
     name: str
     kernel: str
@@ -115,6 +117,11 @@ def constant_bytes(op: memref.GlobalOp) -> int:
     return align_up(buffer_bytes(op.type), alignment)
 
 
+def is_weight(symbol: str) -> bool:
+    """Whether a constant is a layer's weights or bias, and not a table."""
+    return symbol.endswith(("_weights", "_bias"))
+
+
 def integer(
     attributes: dict[str, Attribute], key: str, default: int | None = None
 ) -> int:
@@ -153,9 +160,11 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
     assert isinstance(op, StringAttr)
     output = call.operands[-1]
     tensor = integer(call.attributes, "tinyml.tensor", -1)
+    imported = integer(call.attributes, "tinyml.position", -1)
     return LayerInfo(
         integer(call.attributes, "tinyml.index", position),
         None if tensor < 0 else tensor,
+        None if imported < 0 else imported,
         op.data,
         layer_name(call),
         call.callee.string_value(),
