@@ -33,6 +33,7 @@ from tinyml.interp.arith import INDEX_BITS, ScalarFunctions
 from tinyml.interp.log_softmax import LogSoftmaxFunctions
 from tinyml.interp.memref import MemRefFunctions, uninitialized
 from tinyml.interp.moving import MovingFunctions
+from tinyml.interp.owners import OwnedArena, OwnedArray, OwnedMemRefFunctions
 from tinyml.interp.tinyml import TinyMLFunctions
 
 LayerHook = Callable[[Any, np.ndarray], None]
@@ -52,7 +53,9 @@ class CallFunctions(FuncFunctions):
         return super().call_func(interpreter, op, args)
 
 
-def make_interpreter(module: ModuleOp) -> Interpreter:
+def make_interpreter(
+    module: ModuleOp, memref_functions: MemRefFunctions | None = None
+) -> Interpreter:
     """An interpreter of layers and of what they are lowered to."""
     interpreter = Interpreter(module, index_bitwidth=INDEX_BITS)
     for functions in (
@@ -61,7 +64,7 @@ def make_interpreter(module: ModuleOp) -> Interpreter:
         MovingFunctions(),
         CallFunctions(),
         ScfFunctions(),
-        MemRefFunctions(),
+        memref_functions or MemRefFunctions(),
         ScalarFunctions(),
     ):
         interpreter.register_implementations(functions)
@@ -79,14 +82,20 @@ def run_network(
     module: ModuleOp,
     inputs: Sequence[np.ndarray],
     after_layer: LayerHook | None = None,
+    check_owners: bool = False,
 ) -> list[np.ndarray]:
     """
     The outputs of the module's network for these inputs. `after_layer` sees each layer
     with the array it has just written; a layer that is a call now gives unsigned bytes
     as signed ones.
+
+    With `check_owners`, an InterpretationError is raised if the network, which has to
+    be in an arena, reads a byte that was not written for the buffer it reads.
     """
     if any("tinyml.inputs" in op.attributes for op in module.ops):
-        return run_in_arena(module, inputs, after_layer)
+        return run_in_arena(module, inputs, after_layer, check_owners)
+    if check_owners:
+        raise ValueError("owners are checked in an arena only")
     return run_on_buffers(module, inputs, after_layer)
 
 
@@ -109,18 +118,27 @@ def run_on_buffers(
 
 
 def run_in_arena(
-    module: ModuleOp, inputs: Sequence[np.ndarray], after_layer: LayerHook | None
+    module: ModuleOp,
+    inputs: Sequence[np.ndarray],
+    after_layer: LayerHook | None,
+    check_owners: bool,
 ) -> list[np.ndarray]:
     """Runs a network that has its arena for an argument."""
     info = network_info(module)
     arena = uninitialized([info.arena_bytes], np.dtype(np.int8))
+    owned = OwnedArena(info, arena)
 
     def port_array(port: PortInfo) -> np.ndarray:
         return np.ndarray(port.shape, port.dtype, buffer=arena, offset=port.at)
 
     for port, values in zip(info.inputs, checked(inputs, len(info.inputs))):
         port_array(port)[...] = np.asarray(values, port.dtype).reshape(port.shape)
-    run_body(make_interpreter(module), info.function, [arena], after_layer)
+    if check_owners:
+        interpreter = make_interpreter(module, OwnedMemRefFunctions())
+        run_body(interpreter, info.function, [OwnedArray(owned, arena)], after_layer)
+        owned.finish()
+    else:
+        run_body(make_interpreter(module), info.function, [arena], after_layer)
     return [port_array(port).copy() for port in info.outputs]
 
 
@@ -143,7 +161,7 @@ def model_types(function: func.FuncOp) -> list[MemRefType]:
 def run_body(
     interpreter: Interpreter,
     function: func.FuncOp,
-    arguments: Sequence[np.ndarray],
+    arguments: Sequence[np.ndarray | OwnedArray],
     after_layer: LayerHook | None,
 ) -> None:
     """Runs the straight-line body of a network."""
@@ -155,7 +173,9 @@ def run_body(
         results = interpreter.run_op(op, tuple(values[v] for v in op.operands))
         values.update(zip(op.results, results, strict=True))
         if after_layer is not None and is_layer(op):
-            after_layer(op, values[op.operands[-1]])
+            output = values[op.operands[-1]]
+            is_owned = isinstance(output, OwnedArray)
+            after_layer(op, output.values if is_owned else output)
 
 
 def is_layer(op: Operation) -> bool:

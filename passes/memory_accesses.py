@@ -134,8 +134,9 @@ class Nest:
                     elif isinstance(op, memref.StoreOp):
                         raise KernelProblem("writes to a constant")
                 case scf.ForOp():
+                    before = len(self.accesses)
                     end = self.walk(op.body.block, (*loops, op), branches, now)
-                    if end > now:
+                    if len(self.accesses) > before:
                         self.periods[op] = end - now
                         self.trips[op] = self.most_trips(op, loops)
                         now += self.periods[op] * self.trips[op]

@@ -25,6 +25,20 @@ GUARD = 64
 """Bytes behind the arena that nobody may write."""
 
 
+def load_c(text: str, directory: Path) -> ctypes.CDLL:
+    """Compiles C for this machine and loads it."""
+    source, library = directory / "networks.c", directory / "networks.so"
+    source.write_text(text)
+    toolchain = find_toolchain(None, "host")
+    flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
+    run_compiler(
+        [*toolchain.command, *toolchain.compile_flags, *flags]
+        + ["-nostdlib", str(source), "-o", str(library)],
+        directory,
+    )
+    return ctypes.CDLL(str(library))
+
+
 class HostLibrary:
     """Compiles lowered modules, by name; their symbols get the names before them."""
 
@@ -37,16 +51,7 @@ class HostLibrary:
             self.infos[name] = network_info(module)
             print_constants(text, module)
             print_code(text, module)
-        source, library = directory / "networks.c", directory / "networks.so"
-        source.write_text(text.getvalue())
-        toolchain = find_toolchain(None, "host")
-        flags = ["-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared"]
-        run_compiler(
-            [*toolchain.command, *toolchain.compile_flags, *flags]
-            + ["-nostdlib", str(source), "-o", str(library)],
-            directory,
-        )
-        self.library = ctypes.CDLL(str(library))
+        self.library = load_c(text.getvalue(), directory)
 
     def run(self, name: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs of a network for these inputs."""
