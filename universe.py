@@ -34,6 +34,7 @@ PASSES = {
     "tinyml-plan-memory": ("plan_memory", "PlanMemoryPass"),
     "tinyml-prefix-symbols": ("prefix_symbols", "PrefixSymbolsPass"),
     "tinyml-quantized-io": ("quantized_io", "QuantizedIOPass"),
+    "tinyml-schedule": ("schedule", "SchedulePass"),
     "tinyml-select-kernels": ("select_kernels", "SelectKernelsPass"),
 }
 """Pass name: its module in `tinyml.passes` and its class."""
