@@ -57,6 +57,7 @@ from tinyml.dialects.pooling import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
 from tinyml.dialects.softmax import LogSoftmaxOp, SoftmaxLookupOp, SoftmaxOp
+from tinyml.dialects.stage import HaloAttr, StageOp
 from tinyml.dialects.views import buffer_uses
 from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
 
@@ -86,6 +87,7 @@ __all__ = [
     "SliceOp",
     "SoftmaxLookupOp",
     "SoftmaxOp",
+    "StageOp",
     "SubOp",
     "TinyML",
     "TransposeOp",
@@ -161,6 +163,15 @@ TinyML = Dialect(
         QuantizeOp,
         DequantizeOp,
         RequantizeOp,
+        StageOp,
     ],
-    [KernelAttr, RequantAttr, ReuseAttr, RoundingAttr, TensorAttr, WindowAttr],
+    [
+        HaloAttr,
+        KernelAttr,
+        RequantAttr,
+        ReuseAttr,
+        RoundingAttr,
+        TensorAttr,
+        WindowAttr,
+    ],
 )

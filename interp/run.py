@@ -34,6 +34,7 @@ from tinyml.interp.log_softmax import LogSoftmaxFunctions
 from tinyml.interp.memref import MemRefFunctions, uninitialized
 from tinyml.interp.moving import MovingFunctions
 from tinyml.interp.owners import OwnedArena, OwnedArray, OwnedMemRefFunctions
+from tinyml.interp.stage import StageFunctions
 from tinyml.interp.tinyml import TinyMLFunctions
 
 LayerHook = Callable[[Any, np.ndarray], None]
@@ -62,6 +63,7 @@ def make_interpreter(
         TinyMLFunctions(),
         LogSoftmaxFunctions(),
         MovingFunctions(),
+        StageFunctions(),
         CallFunctions(),
         ScfFunctions(),
         memref_functions or MemRefFunctions(),

@@ -44,6 +44,7 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.constants import constant_global
 from tinyml.dialects.kernel import Traversal, kernel_of
@@ -202,6 +203,11 @@ class ConvertLayersToLoopsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         network = network_function(op)
+        for layer in layers(network):
+            if type(layer) not in LOWERINGS:
+                raise PassFailedException(
+                    f"{layer.name} is not a layer that has loops; lower it first"
+                )
         outliner = Outliner(op, network)
         for number, layer in enumerate(layers(network)):
             outliner.outline(number, layer)

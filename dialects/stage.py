@@ -1,0 +1,181 @@
+"""
+A group of layers that run tile by tile instead of one after the other.
+
+The region holds ordinary layers on the whole, logical tensors; the attributes are the
+entire decision of how it runs. Lowering turns it into loops over tiles with views, so
+that no tensor inside is ever whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from xdsl.dialects.builtin import I64, DenseArrayBase, MemRefType
+from xdsl.dialects.utils import EnumAttribute
+from xdsl.ir import Block, Region, SpacedOpaqueSyntaxAttribute, SSAValue
+from xdsl.irdl import (
+    irdl_attr_definition,
+    irdl_op_definition,
+    operand_def,
+    prop_def,
+    region_def,
+    traits_def,
+    var_operand_def,
+)
+from xdsl.traits import NoTerminator
+from xdsl.utils.exceptions import VerifyException
+from xdsl.utils.str_enum import StrEnum
+
+from tinyml.dialects.layer import (
+    Integers,
+    LayerMemoryEffect,
+    LayerOp,
+    integers,
+    shape,
+)
+from tinyml.dialects.layer_format import integer_array
+from tinyml.dialects.views import buffer_uses, is_view, root
+
+
+class Halo(StrEnum):
+    """What becomes of the inputs that neighbouring tiles share along one axis."""
+
+    RECOMPUTE = "recompute"
+    """Each tile makes them anew: more work, nothing kept."""
+    CACHE = "cache"
+    """They stay in a ring from one tile to the next: no more work, more memory."""
+
+
+@irdl_attr_definition
+class HaloAttr(EnumAttribute[Halo], SpacedOpaqueSyntaxAttribute):
+    """What becomes of a halo along one axis, `#tinyml<halo recompute>`."""
+
+    name = "tinyml.halo"
+
+
+@irdl_op_definition
+class StageOp(LayerOp):
+    """
+    Layers that run tile by tile. `grid` is the number of tiles of the output along the
+    height and along the width; `halo` says, for rows and for columns, what becomes of
+    what neighbouring tiles share. The region's arguments are the buffers of `ins` and
+    `outs`; it holds buffers of its own, views, and layers whose output rows and columns
+    are made of their inputs' rows and columns.
+
+    ```mlir
+    tinyml.stage ins(%x : memref<1x32x32x3xi8>) outs(%y : memref<1x16x16x8xi8>)
+        grid [4, 1] halo cache, recompute {
+    ^bb0(%a: memref<1x32x32x3xi8>, %b: memref<1x16x16x8xi8>):
+      %t = tinyml.alloc : memref<1x16x16x16xi8>
+      tinyml.conv2d ins(%a : ...) outs(%t : ...) ...
+      tinyml.conv2d ins(%t : ...) outs(%b : ...) ...
+    }
+    ```
+    """
+
+    name = "tinyml.stage"
+
+    inputs = var_operand_def(MemRefType)
+    output = operand_def(MemRefType)
+    grid = prop_def(DenseArrayBase[I64])
+    halo_rows = prop_def(HaloAttr)
+    halo_columns = prop_def(HaloAttr)
+    body = region_def("single_block")
+
+    traits = traits_def(LayerMemoryEffect(), NoTerminator())
+    custom_directives = (Integers,)
+    assembly_format = (
+        "`ins` `(` $inputs `:` type($inputs) `)` `outs` `(` $output `:` type($output)"
+        " `)` `grid` custom<Integers>($grid) `halo` $halo_rows `,` $halo_columns"
+        " $body attr-dict"
+    )
+
+    def __init__(
+        self,
+        inputs: Sequence[SSAValue],
+        output: SSAValue,
+        grid: Sequence[int],
+        halo: tuple[Halo, Halo],
+        body: Region,
+    ):
+        super().__init__(
+            operands=[inputs, output],
+            properties={
+                "grid": integer_array(grid),
+                "halo_rows": HaloAttr(halo[0]),
+                "halo_columns": HaloAttr(halo[1]),
+            },
+            regions=[body],
+        )
+
+    @property
+    def block(self) -> Block:
+        return self.body.block
+
+    @property
+    def tiles(self) -> tuple[int, int]:
+        """Tiles along the height and along the width."""
+        rows, columns = integers(self.grid)
+        return rows, columns
+
+    @property
+    def layers(self) -> Iterator[LayerOp]:
+        """The layers inside, in order."""
+        return (op for op in self.block.ops if isinstance(op, LayerOp))
+
+    def access(self, index: int) -> None:
+        return None
+
+    def macs(self) -> int:
+        """Of the layers inside, each run once as a whole."""
+        return sum(layer.macs() for layer in self.layers)
+
+    def verify_layer(self) -> None:
+        if len(shape(self.output)) != 4 or shape(self.output)[0] != 1:
+            raise VerifyException(f"{self.output.type} is not one image")
+        parts = integers(self.grid)
+        if len(parts) != 2:
+            raise VerifyException(f"grid {list(parts)} is not [rows, columns]")
+        for count, size, axis in zip(
+            parts, shape(self.output)[1:3], ("rows", "columns"), strict=True
+        ):
+            if not 1 <= count <= size:
+                raise VerifyException(f"{count} tiles of {size} {axis}")
+        types = [value.type for value in self.operands]
+        if [argument.type for argument in self.block.args] != types:
+            raise VerifyException(
+                "the region's arguments are not the buffers of ins and outs"
+            )
+        self.verify_body()
+
+    def verify_body(self) -> None:
+        """Each buffer inside has one writer before its readers; inputs have none."""
+        *sources, result = self.block.args
+        written: set[SSAValue] = {*sources}
+        for op in self.block.ops:
+            if not isinstance(op, LayerOp):
+                if op.name != "tinyml.alloc" and not is_view(op):
+                    raise VerifyException(f"{op.name} cannot stand in a stage")
+                continue
+            if isinstance(op, StageOp):
+                raise VerifyException("a stage cannot stand in a stage")
+            for index, value in enumerate(op.layer_inputs):
+                if root(value) not in written:
+                    raise VerifyException(f"{op.name} reads what is not written yet")
+                if op.access(index) is None:
+                    raise VerifyException(
+                        f"the rows of {op.name} are not made of its input's rows"
+                    )
+            if (target := root(op.layer_output)) in written:
+                raise VerifyException(f"{op.name} writes a buffer a second time")
+            written.add(target)
+        if result not in written:
+            raise VerifyException("no layer of the stage writes its output")
+        if any(root(op.layer_output) is not result for op in list(self.layers)[-1:]):
+            raise VerifyException(
+                "the last layer of the stage does not write its output"
+            )
+        if any(
+            use.index < len(use.operation.operands) - 1 for use in buffer_uses(result)
+        ):
+            raise VerifyException("a layer of the stage reads the stage's output")
