@@ -18,10 +18,6 @@ PASSES = {
         "fold_dead_channels",
         "FoldDeadChannelsPass",
     ),
-    "tinyml-fold-dead-channels": (
-        "fold_dead_channels",
-        "FoldDeadChannelsPass",
-    ),
     "tinyml-fold-lookups": ("fold_lookups", "FoldLookupsPass"),
     "tinyml-fold-pad": ("fold_pad", "FoldPadPass"),
     "tinyml-fold-reshape": ("fold_reshape", "FoldReshapePass"),
@@ -30,6 +26,7 @@ PASSES = {
     "tinyml-insert-layer-hooks": ("insert_layer_hooks", "InsertLayerHooksPass"),
     "tinyml-lower-arena": ("lower_arena", "LowerArenaPass"),
     "tinyml-mark-readonly": ("mark_readonly", "MarkReadonlyPass"),
+    "tinyml-number-layers": ("number_layers", "NumberLayersPass"),
     "tinyml-overlap": ("overlap", "OverlapPass"),
     "tinyml-plan-memory": ("plan_memory", "PlanMemoryPass"),
     "tinyml-prefix-symbols": ("prefix_symbols", "PrefixSymbolsPass"),

@@ -28,6 +28,7 @@ from tinyml.backend.c_package import CPackage, c_package
 from tinyml.backend.network_info import NetworkInfo
 from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import find_toolchain
+from tinyml.dialects.network import layers, network_function
 from tinyml.frontend.builder import c_identifier
 from tinyml.frontend.load import load_model, one_line
 from tinyml.passes.arena import gaps
@@ -135,13 +136,15 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     if options.quantized_io:
         run_pipeline(module, "tinyml-quantized-io")
     imported = textual_ir(module)
+    run_pipeline(module, "tinyml-number-layers")
+    macs = sum(layer.macs() for layer in layers(network_function(module)))
     banner = f"{path.name}, sha256 {digest[:16]}"
 
     def lowered(pipeline: str, module: ModuleOp) -> tuple[CPackage, dict[str, Any]]:
         run_pipeline(module, pipeline)
         package = c_package(module, name, banner)
         measures = measure(package, target, options)
-        return package, describe(package, path, target, measures)
+        return package, describe(package, path, target, measures, macs)
 
     first, *others = options.pipelines
     package, report = lowered(first, module.clone())
@@ -209,7 +212,11 @@ def stack_depth(package: CPackage, usage: Mapping[str, int]) -> int:
 
 
 def describe(
-    package: CPackage, path: Path, target: TargetMachine, measures: Measures
+    package: CPackage,
+    path: Path,
+    target: TargetMachine,
+    measures: Measures,
+    macs_model: int,
 ) -> dict[str, Any]:
     """The content of report.json."""
     info = package.info
@@ -222,7 +229,7 @@ def describe(
         "target": target.name,
         "net": package.name,
         "macs": info.macs,
-        "macs_model": info.macs,
+        "macs_model": macs_model,
         "ram": {
             "arena": info.arena_bytes,
             "input": inputs,
@@ -251,6 +258,7 @@ def describe(
             {
                 "index": layer.index,
                 "tensor": layer.tensor,
+                "position": layer.position,
                 "op": layer.op,
                 "name": layer.name,
                 "kernel": layer.kernel,

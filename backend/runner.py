@@ -90,7 +90,7 @@ class LayerChecks:
     """
     The CRC-32 of layers' outputs: for each set, a layer to its CRC. A layer is known
     by its `tensor`, the number of its output in the model's file, or by its `position`
-    in the network.
+    in the imported network. One that writes neither is not compared.
     """
 
     key: Literal["tensor", "position"]
@@ -526,7 +526,7 @@ def compare_layers(
         number += record.layer <= previous
         previous = record.layer
         layer = layers[record.layer]
-        key = layer["tensor"] if checks.key == "tensor" else record.layer
+        key = layer.get(checks.key)
         if number >= min(count, len(checks.sets)):
             break
         expected = checks.sets[number].get(key)

@@ -9,6 +9,7 @@ from xdsl.ir import BlockArgument, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from tinyml.dialects.layer import LayerOp, shape
+from tinyml.dialects.network import writer
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import root, view_of
 
@@ -21,8 +22,10 @@ PLACE_IN_MODEL = ("tinyml.index", *TENSOR_IN_MODEL)
 def can_be_one(a: SSAValue, b: SSAValue) -> bool:
     """
     Whether two buffers could be one: not two ports of a network, which its users tell
-    apart, and no constant.
+    apart, no constant, and none that is never written, which is an error.
     """
+    if isinstance(root(a).owner, AllocOp) and writer(a) is None:
+        return False
     inner = [isinstance(root(value).owner, AllocOp) for value in (a, b)]
     ports = [isinstance(root(value), BlockArgument) for value in (a, b)]
     return any(inner) and sum(inner) + sum(ports) == 2

@@ -10,7 +10,8 @@ LOWERING = (
 )
 
 FOLDING = (
-    "tinyml-fold-reshape,tinyml-fold-pad,tinyml-fuse-activation,tinyml-fold-lookups"
+    "tinyml-fold-reshape,tinyml-fold-lookups,tinyml-fuse-activation,tinyml-fold-pad,"
+    "tinyml-fold-dead-channels"
 )
 PLANNING = "tinyml-overlap,tinyml-plan-memory"
 
