@@ -78,6 +78,8 @@ def import_extremum(
             for name, value in values.items()
             if not isinstance(value, Constant) or value.array.size != 1
         ]
+        if not names:
+            raise node.refuse("all inputs are constant numbers")
         if len(names) == 1 and not isinstance(values[names[0]], Constant):
             return limited(context, replace(node, inputs=tuple(names)), low, high)
         return extremum(context, node, op, names).clipped(low, high)
@@ -133,7 +135,9 @@ def import_prelu(context: Context, node: Node) -> Pending:
     view, source = context.quantized(node.input(0))
     rank = len(view.shape)
     sizes = (1,) * (rank - len(slopes.shape)) + slopes.shape
-    if any(n != (view.shape[1] if i == 1 else 1) for i, n in enumerate(sizes)):
+    if len(sizes) != rank or any(
+        n != (view.shape[1] if i == 1 else 1) for i, n in enumerate(sizes)
+    ):
         raise node.refuse(
             f"slopes of shape {list(slopes.shape)} for {list(view.shape)}, supported "
             "are one per channel or one for all"

@@ -33,7 +33,9 @@ def import_cast(context: Context, node: Node) -> Constant:
     value, element = context.value(node.input(0)), ELEMENTS.get(node.integer("to", 0))
     if not isinstance(value, Constant) or value.scale is not None or element is None:
         raise node.refuse("only constants, of numbers that shapes are computed with")
-    with np.errstate(invalid="ignore"):
+    if value.array.dtype.kind not in "iufb":
+        raise node.refuse(f'constant "{value.name}" is {value.array.dtype}')
+    with np.errstate(over="ignore", invalid="ignore"):
         return Constant(node.output, value.array.astype(element))
 
 
@@ -67,6 +69,7 @@ def result(node: Node, fold: Fold, constants: list[Constant]) -> np.ndarray:
 
 def concatenate(node: Node, arrays: list[np.ndarray]) -> np.ndarray:
     axis = node.axis(node.integer("axis", 0), arrays[0].ndim)
+    expect_computable([sum(array.size for array in arrays)])
     return np.concatenate(arrays, axis)
 
 

@@ -104,9 +104,11 @@ def float_sum_factors(
 ) -> tuple[RequantAttr, RequantAttr, RequantAttr]:
     """The ratios of scales as floats."""
     scale = np.float32(result.scale)
-    a, b = (
-        quantize_multiplier(float(np.float32(q.scale) / scale)) for q in (left, right)
-    )
+    with np.errstate(over="ignore"):
+        a, b = (
+            quantize_multiplier(float(np.float32(q.scale) / scale))
+            for q in (left, right)
+        )
     return a, b, ONE
 
 

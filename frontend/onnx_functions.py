@@ -12,6 +12,7 @@ from dataclasses import replace
 from math import isfinite
 
 import numpy as np
+from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.tinyml import LookupOp
 from tinyml.frontend.onnx_context import Context, Pending, Target
@@ -52,10 +53,15 @@ def lookup(context: Context, node: Node, function: Function) -> Pending:
 def looked_up(
     context: Context, view: View, source: Quant, function: Function, target: Target
 ) -> View:
-    reals = identity((BYTES - source.zero_point) * float(source.scale))
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        reals = identity((BYTES - source.zero_point) * float(source.scale))
         values = identity(function(reals.astype(np.float64)))
-    steps = np.rint(values / np.float32(target.quant.scale)) + target.quant.zero_point
+        steps = np.rint(values / np.float32(target.quant.scale))
+    if np.isnan(steps).any():
+        raise DiagnosticException(
+            f"a result on the scale {source.scale} is not a number in single precision"
+        )
+    steps += target.quant.zero_point
     table = np.clip(steps, *target.clamp).astype(np.int8)
     y = context.buffer(view.sizes)
     layer = LookupOp(view.buffer, y, context.symbol("table", table))
@@ -70,7 +76,10 @@ def regridded(context: Context, view: View, label: str, quant: Quant) -> View:
 
 
 def number_beside(context: Context, node: Node, place: int) -> float | None:
-    """Input `place` of two, if it is a number and the other one on a grid."""
+    """
+    Input `place` of two, in single precision, if it is a number and the other one on a
+    grid.
+    """
     number, other = (context.value(node.input(i)) for i in (place, 1 - place))
     if not isinstance(number, Constant) or number.array.size != 1:
         return None
@@ -78,9 +87,10 @@ def number_beside(context: Context, node: Node, place: int) -> float | None:
         return None
     if len(number.shape) > len(other.shape):
         return None
-    real = context.number(node.input(place))
+    with np.errstate(over="ignore"):
+        real = float(np.float32(context.number(node.input(place))))
     if not isfinite(real):
-        raise node.refuse(f'"{node.input(place)}" is {real}')
+        raise node.refuse(f'"{node.input(place)}" is {real} in single precision')
     return real
 
 

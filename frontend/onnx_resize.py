@@ -108,7 +108,7 @@ def new_sizes(
     if node.input(3):
         given = context.integers(node.input(3))
     else:
-        given = context.constant(node.input(2)).array.ravel()
+        given = context.constant(node.input(2)).real.ravel()
     if len(given) != len(axes):
         raise node.refuse(f"{len(given)} sizes or scales for {len(axes)} dimensions")
     if not all(0 < number < 1 << 26 for number in given):

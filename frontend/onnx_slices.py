@@ -15,7 +15,12 @@ from tinyml.dialects.layer import buffer_type
 from tinyml.dialects.tinyml import SliceOp
 from tinyml.frontend.onnx_context import Context, Pending, Value
 from tinyml.frontend.onnx_moves import reshaped
-from tinyml.frontend.onnx_values import Constant, View, default_order
+from tinyml.frontend.onnx_values import (
+    Constant,
+    View,
+    default_order,
+    expect_computable,
+)
 from tinyml.frontend.qdq_graph import Node
 
 
@@ -102,7 +107,8 @@ def import_split(context: Context, node: Node) -> Value:
         places[axis] = range(start, start + length)
         parts.append(part(context, node, value, places, name))
         start += length
-    context.values |= dict(zip(node.outputs, parts, strict=True))
+    named = zip(node.outputs, parts, strict=True)
+    context.values |= {name: value for name, value in named if name}
     return parts[0]
 
 
@@ -117,6 +123,7 @@ def import_gather(context: Context, node: Node) -> Value:
     if numbers.size and not -size <= numbers.min() <= numbers.max() < size:
         raise node.refuse(f"an index is not in [{-size}, {size - 1}]")
     if isinstance(value, Constant) and value.scale is None:
+        expect_computable([*value.shape[:axis], numbers.size, *value.shape[axis + 1 :]])
         return Constant(node.output, np.take(value.array, numbers, axis))
     if numbers.size != 1:
         raise node.refuse(

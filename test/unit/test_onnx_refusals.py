@@ -287,6 +287,43 @@ REFUSED: dict[str, tuple[Callable[[Model], str], str]] = {
         ),
         "[1, 4] cannot be reshaped to [3, -1]",
     ),
+    "a number that is beyond single precision": (
+        binary("Mul", lambda model: model.constant(np.array(1e300))),
+        "is inf in single precision",
+    ),
+    "a function beyond single precision": (
+        lambda model: model.node("Swish", model.dequantize(model.input((4,)), 1e37)),
+        "is not a number in single precision",
+    ),
+    "a cast of words": (
+        lambda model: model.node(
+            "Cast",
+            model.constant(np.array(["a"], object)) + model.input((1,))[:0],
+            to=1,
+        ),
+        "is object",
+    ),
+    "the largest of constants": (
+        lambda model: model.node("Max", *[model.constant(np.float32(2))] * 2),
+        "all inputs are constant numbers",
+    ),
+    "slopes of more dimensions": (
+        lambda model: model.node(
+            "PRelu",
+            model.dequantize(model.input((4,)), 0.5),
+            model.weights(byte(1, 4), 0.5),
+        ),
+        "slopes of shape [1, 4] for [4]",
+    ),
+    "sizes in words": (
+        lambda model: model.node(
+            "Resize",
+            model.dequantize(model.input((1, 4, 5, 5)), 0.5),
+            "",
+            model.constant(np.array(["a"] * 4, object)),
+        ),
+        "expected numbers",
+    ),
     "an attribute that is infinite": (
         unary("LeakyRelu", alpha=float("inf")),
         "attribute 'alpha' is not a finite number",
