@@ -25,7 +25,6 @@ from xdsl.utils.exceptions import VerifyException
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.attributes import (
-    INTEGER_ROUNDINGS,
     SUM_ROUNDINGS,
     RequantAttr,
     Rounding,
@@ -244,7 +243,8 @@ class MinimumOp(ExtremumOp):
 @irdl_op_definition
 class MulOp(BinaryOp):
     """
-    The product of two tensors, elementwise: `(lhs - zp) * (rhs - zp)`, scaled.
+    The product of two tensors, elementwise: `(lhs - zp) * (rhs - zp)`, scaled. With
+    `rounding f32` the output's zero point is added before the rounding.
 
     ```mlir
     tinyml.mul ins(%a, %b : memref<1x4x4x8xi8>, memref<1x4x4x8xi8>)
@@ -283,4 +283,6 @@ class MulOp(BinaryOp):
 
     def verify_layer(self) -> None:
         super().verify_layer()
-        self.rounding.verify_is_one_of(INTEGER_ROUNDINGS, "products")
+        self.rounding.verify_is_one_of(SUM_ROUNDINGS, "products")
+        if self.rounding.data is Rounding.F32:
+            self.requant.verify_is_float()

@@ -78,13 +78,16 @@ def import_mul(context: Context, node: Node) -> Pending:
 
     def emit(target: Target) -> View:
         a, b, result = aligned(context, left, right, target.label)
-        factor = even_multiplier(
-            left[1].scale * right[1].scale / target.quant.scale,
-            target.quant.zero_point,
-        )
-        zeros = (left[1].zero_point, right[1].zero_point, target.quant.zero_point)
+        rounding, zero = sum_rounding(node), target.quant.zero_point
+        scales = [q.scale for q in (left[1], right[1], target.quant)]
+        if rounding is Rounding.F32:
+            single = np.array(scales, np.float32)
+            factor = quantize_multiplier(float(single[0] * single[1] / single[2]))
+        else:
+            factor = even_multiplier(scales[0] * scales[1] / scales[2], zero)
+        zeros = (left[1].zero_point, right[1].zero_point, zero)
         y = context.buffer(result.sizes)
-        layer = MulOp(a, b, y, factor, zeros, target.clamp, Rounding.EVEN)
+        layer = MulOp(a, b, y, factor, zeros, target.clamp, rounding)
         return result.like(context.add(layer, target.label), target.quant)
 
     return Pending(node, left[0].shape, emit)

@@ -47,7 +47,7 @@ FORMS = {
         "GlobalAveragePool", (0,), 3, drops=("channels_last",), is_integer=True
     ),
     "com.microsoft.QLinearLeakyRelu": Form("LeakyRelu", (0,), 3),
-    "com.microsoft.QLinearMul": Form("Mul", (0, 3), 6),
+    "com.microsoft.QLinearMul": Form("Mul", (0, 3), 6, is_integer=True),
     "com.microsoft.QLinearSigmoid": Form("Sigmoid", (0,), 3),
     "com.microsoft.QLinearSoftmax": Form("Softmax", (0,), 3, is_integer=True),
 }
@@ -96,9 +96,11 @@ def _expanded(
     result = f"{node.output} (real)"
     plain = part(form.op, tuple(real_inputs), result, attributes)
     grid = (result, node.input(form.result), node.input(form.result + 1))
-    # Sums of uint8 are not those of int8 that lie 128 below, once they are rounded.
+    # What is added to a zero point of uint8 is rounded otherwise than 128 below.
     zero = constants.get(grid[2])
-    signed = form.op != "Add" or (zero is not None and zero.dtype == np.int8)
+    signed = form.op not in ("Add", "Mul") or (
+        zero is not None and zero.dtype == np.int8
+    )
     yield replace(plain, is_integer=form.is_integer and signed)
     yield part("QuantizeLinear", grid, node.output, {})
 

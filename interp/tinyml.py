@@ -295,7 +295,12 @@ class TinyMLFunctions(InterpreterFunctions):
         a_zero, b_zero, y_zero = integers(op.zero_points)
         product = (a.astype(np.int64) - a_zero) * (b.astype(np.int64) - b_zero)
         factor = op.requant.multiplier.data, op.requant.shift.data
-        total = wrap32(requantize(product, *factor, op.rounding.data) + y_zero)
+        if op.rounding.data is Rounding.F32:
+            real = product.astype(np.float32) * single_precision(*factor)
+            limit = np.float32(F32_LIMIT)
+            total = np.rint(np.clip(real + np.float32(y_zero), -limit, limit))
+        else:
+            total = wrap32(requantize(product, *factor, op.rounding.data) + y_zero)
         saturate(y, total, *integers(op.clamp))
         return ()
 

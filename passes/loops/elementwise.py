@@ -196,6 +196,12 @@ def lower_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
     def multiply(a: SSAValue, b: SSAValue) -> SSAValue:
         left, right = centred(k, a, a_zero, False), centred(k, b, b_zero, False)
         product = k.mul(left, right)
+        if op.rounding.data is Rounding.F32:
+            scale = single_precision(op.requant.multiplier.data, op.requant.shift.data)
+            single = k.insert(arith.SIToFPOp(product, f32))
+            real = k.insert(arith.MulfOp(single, k.f32(float(scale))))
+            real = k.insert(arith.AddfOp(real, k.f32(y_zero)))
+            return k.clamp(round_float(k, real), *integers(op.clamp))
         scaled = requantize(k, product, factor, op.rounding.data, PRODUCT_BITS)
         wrap = may_wrap(factor, op.rounding.data)
         return k.clamp(k.add(scaled, k.i32(y_zero), wrap=wrap), *integers(op.clamp))

@@ -413,7 +413,9 @@ def add_mul(
     b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
 ) -> SSAValue:
     other, size = partner(b, r, x)
-    rounding, factor = r.choice(INTEGER_ROUNDINGS), random_factor(r, 1 / 200)
+    rounding, factor = r.choice(SUM_ROUNDINGS), random_factor(r, 1 / 200)
+    if rounding is Rounding.F32:
+        factor = of_24_bits(factor)
     quantization = factor, zero_points(r, 3), random_clamp(r), rounding
     y = b.buffer(size, i8)
     return append(b, tinyml.MulOp(*either_way(r, x, other), y, *quantization))

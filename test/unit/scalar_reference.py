@@ -414,7 +414,11 @@ def mul(op: tinyml.MulOp, a: np.ndarray, b: np.ndarray, y: np.ndarray) -> None:
     a, b = np.broadcast_to(a, y.shape), np.broadcast_to(b, y.shape)
     for at in positions(y.shape):
         x = (a[at] - a_zero) * (b[at] - b_zero)
-        scaled = rescaled(x, op.requant, op.rounding.data, y_zero)
+        if op.rounding.data is Rounding.F32:
+            real = rounded_float(x * real_factor(op.requant))
+            scaled = nearest(rounded_float(real + y_zero), Rounding.EVEN)
+        else:
+            scaled = rescaled(x, op.requant, op.rounding.data, y_zero)
         y[at] = clamp(scaled, *op.clamp.get_values())
 
 

@@ -37,3 +37,13 @@ func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
   func.return
 }
 // CHECK: rounding away is not defined for products
+
+// -----
+
+func.func @main(%a: memref<4xi8>, %b: memref<4xi8>, %y: memref<4xi8>) {
+  tinyml.mul ins(%a, %b : memref<4xi8>, memref<4xi8>) outs(%y : memref<4xi8>)
+    requant <1073741825, 0>
+    zero_points [0, 0, 0] clamp [-128, 127] rounding f32
+  func.return
+}
+// CHECK: requant multiplier 1073741825 has more than the 24 bits of a float
