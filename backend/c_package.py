@@ -258,7 +258,8 @@ def harness_glue(
 ) -> str:
     """
     The glue between network and harness: sizes of inputs and outputs, and offset and
-    size of each layer's output in the arena.
+    size of each layer's output in the arena. With HARNESS_FILL the arena starts full of
+    that byte.
     """
     places = [*layers, (0, 0)]
     input_table = ", ".join(f"{{0, {size}u}}" for size in inputs)
@@ -294,6 +295,10 @@ static const struct {{
 
 void harness_setup(void) {{
   {name}_init(&ctx);
+#ifdef HARNESS_FILL
+  for (uint32_t i = 0; i < {name.upper()}_ARENA_BYTES; ++i)
+    ((volatile uint8_t *)ctx.arena)[i] = HARNESS_FILL;
+#endif
 {setup}
 }}
 

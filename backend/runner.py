@@ -25,6 +25,7 @@ from xdsl.utils.hints import isa
 
 from tinyml.backend.block_profile import FunctionProfile
 from tinyml.backend.c_package import harness_glue, harness_hooks
+from tinyml.backend.poison import unwritten_reads
 from tinyml.backend.simulator import RunResult, SimulatorName, run_program
 from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import DEFAULT_STACK_BYTES, find_toolchain
@@ -66,6 +67,7 @@ class RunOptions:
     measure: bool = True
     check_alignment: bool = False
     timeout: float = 1800.0
+    poison: bool = False
 
 
 @dataclass(frozen=True)
@@ -288,8 +290,12 @@ def build(
     toolchain: str | None,
     folder: Path,
     hooks: bool,
+    fill: int | None = None,
 ) -> Path:
-    """Builds the network with its harness; `hooks` records every layer's output."""
+    """
+    Builds the network with its harness; `hooks` records every layer's output, `fill` is
+    in every byte of the arena at first.
+    """
     name = report["net"]
     compiler = find_toolchain(toolchain, machine)
     glue = harness_glue(
@@ -303,6 +309,8 @@ def build(
     defines: dict[str, str | int | None] = {}
     if hooks:
         defines[f"{name.upper()}_HOOKS_HEADER"] = '"hooks.h"'
+    if fill is not None:
+        defines["HARNESS_FILL"] = fill
     if not machine.is_host:
         section = '__attribute__((section(".noinit")))'
         defines[f"{name.upper()}_ARENA_ATTR"] = section
@@ -356,6 +364,9 @@ def run_directory(
         got = unpack_outputs(result.outputs, report, sets.count)
         difference, sets_equal, worst = compare_outputs(got, sets.outputs, report)
         outputs_equal = difference is None
+    changed = None
+    if options.poison:
+        changed = find_unwritten_reads(directory, sets.first(1), options)
     layers_equal, compared = True, 0
     if layers is not None and recorded is not None:
         compared, at_layer = compare_layers(recorded, layers, report, sets.count)
@@ -365,6 +376,8 @@ def run_directory(
     faults = list(result.faults)
     if recorded is not None:
         faults += [f for f in recorded.faults if f not in faults]
+    if changed:
+        faults.append(f"{changed[0]} depends on bytes that nothing has written")
     return {
         "simulator": result.simulator,
         "target": machine.name,
@@ -383,9 +396,36 @@ def run_directory(
         "stack_high_water": result.network_stack_bytes,
         "arena_high_water": arena_high_water(result, report["net"]),
         "arena_holes": arena_holes(result, report["net"]),
+        "unwritten_reads": changed,
         "faults": faults,
         "functions": [dataclasses.asdict(item) for item in functions],
     }
+
+
+def find_unwritten_reads(
+    directory: Path, sets: InputSets, options: RunOptions
+) -> list[str]:
+    """The layers and outputs that depend on what the arena holds before the run."""
+    report = load_report(directory)
+    machine = run_machine(report, options)
+    with tempfile.TemporaryDirectory() as temporary:
+
+        def run(fill: int) -> RunResult:
+            folder = Path(temporary)
+            elf = build(
+                directory, report, machine, options.toolchain, folder, True, fill
+            )
+            return run_program(
+                elf,
+                machine,
+                pack_inputs(sets),
+                options.simulator,
+                count=False,
+                memory=False,
+                timeout=options.timeout,
+            )
+
+        return unwritten_reads(run, report)
 
 
 def run_outputs(

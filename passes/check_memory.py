@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import StringIO
 from typing import NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
+from xdsl.printer import Printer
 from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import PassFailedException
 
@@ -146,6 +148,8 @@ class Checker:
         self.network = network
         (self.arena,) = network.body.block.args
         self.places = LoopValues({}, {})
+        # Gives buffers the names that they have in textual IR.
+        self.printer = Printer(StringIO())
         self.views: dict[SSAValue, int] = {}
         self.buffers: list[Buffer] = []
         self.calls: list[tuple[func.CallOp, func.FuncOp]] = []
@@ -164,9 +168,11 @@ class Checker:
 
     def collect(self, op: Operation) -> None:
         """Notes the op if it is a view of the arena or the call of a kernel."""
+        for result in op.results:
+            self.printer.print_ssa_value(result)
         match op:
             case memref.ViewOp(source=source) if source is self.arena:
-                name = f"%{op.result.name_hint or len(self.buffers)}"
+                name = f"%{self.printer.print_ssa_value(op.result)}"
                 start, end = self.place(op.result)
                 if start < 0 or end > len(self.owners.owner):
                     raise PassFailedException(

@@ -90,6 +90,11 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="report unaligned accesses of several words",
     )
+    parser.add_argument(
+        "--poison",
+        action="store_true",
+        help="run the first set on arenas of other garbage, report what differs",
+    )
 
 
 def add_common_options(parser: argparse.ArgumentParser) -> None:
@@ -247,6 +252,7 @@ def command_run(args: argparse.Namespace) -> int:
         args.ram_size,
         not args.no_measure,
         args.check_alignment,
+        poison=args.poison,
     )
     result = runner.run_directory(args.directory, sets, layers, options)
     if args.json is not None:

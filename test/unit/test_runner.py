@@ -97,6 +97,7 @@ RESULT: dict[str, Callable[[Any], bool]] = {
     "ram_touched": lambda v: v is None or is_count(v),
     "stack_high_water": lambda v: v is None or is_count(v),
     "arena_high_water": lambda v: v is None or is_count(v),
+    "unwritten_reads": lambda v: v is None,
     "faults": lambda v: isinstance(v, list),
     "functions": lambda v: isinstance(v, list),
 }
