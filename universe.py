@@ -10,6 +10,10 @@ from xdsl.utils.target import Target
 PASSES = {
     "tinyml-annotate-memory": ("annotate_memory", "AnnotateMemoryPass"),
     "tinyml-check-memory": ("check_memory", "CheckMemoryPass"),
+    "tinyml-annotate-receptive-field": (
+        "annotate_receptive_field",
+        "AnnotateReceptiveFieldPass",
+    ),
     "tinyml-convert-layers-to-loops": (
         "convert_layers_to_loops",
         "ConvertLayersToLoopsPass",

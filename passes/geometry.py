@@ -103,20 +103,28 @@ def needed(graph: StageGraph, axis: int, outputs: Range) -> dict[int, Range]:
     return held
 
 
-def grid_work(graph: StageGraph, grid: tuple[int, int]) -> int:
-    """Multiply-accumulates of a grid of tiles that share nothing (recompute)."""
+def layer_grid_work(graph: StageGraph, grid: tuple[int, int]) -> list[int]:
+    """
+    Multiply-accumulates of each layer in a grid of tiles that share nothing
+    (recompute).
+    """
     lengths: list[list[dict[int, int]]] = []
     for axis, parts in enumerate(grid):
         ranges = tiles(graph.sizes[graph.output][axis], parts)
         held = [needed(graph, axis, part) for part in ranges]
         lengths.append([{b: r[1] - r[0] for b, r in h.items()} for h in held])
     rows, columns = lengths
-    return sum(
+    return [
         layer.work
         * sum(tile[layer.output] for tile in rows)
         * sum(tile[layer.output] for tile in columns)
         for layer in graph.layers
-    )
+    ]
+
+
+def grid_work(graph: StageGraph, grid: tuple[int, int]) -> int:
+    """Multiply-accumulates of a grid of tiles that share nothing (recompute)."""
+    return sum(layer_grid_work(graph, grid))
 
 
 def whole_work(graph: StageGraph) -> int:
@@ -168,6 +176,8 @@ def receptive_field(graph: StageGraph, axis: int, buffer: int) -> ReceptiveField
             old = fields.get(source)
             zero, one = pair if old is None else map(hull, old, pair)
             fields[source] = zero, one
+    if buffer not in fields:
+        return ReceptiveField(0, 0, 0)
     zero, one = fields[buffer]
     return ReceptiveField(zero[1] - zero[0], one[0] - zero[0], zero[0])
 

@@ -1,0 +1,56 @@
+"""
+Layers of a network as the graph that `geometry.py` computes with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import prod
+
+from xdsl.ir import SSAValue
+
+from tinyml.dialects.layer import LayerOp, shape
+from tinyml.dialects.views import root
+from tinyml.passes.geometry import Reach, StageGraph, StageLayer
+
+
+def is_spatial(layer: LayerOp) -> bool:
+    """Whether rows and columns of the output are made of rows and columns of inputs."""
+    return len(shape(layer.layer_output)) == 4 and all(
+        layer.access(index) is not None for index in range(len(layer.layer_inputs))
+    )
+
+
+def spatial_prefix(layers: Iterable[LayerOp]) -> list[LayerOp]:
+    """The layers up to the first one that is not spatial, or whose input is a view."""
+    found: list[LayerOp] = []
+    for layer in layers:
+        plain = all(root(value) is value for value in layer.operands)
+        if not is_spatial(layer) or not plain:
+            break
+        found.append(layer)
+    return found
+
+
+def stage_graph(layers: Iterable[LayerOp]) -> tuple[StageGraph, dict[SSAValue, int]]:
+    """The graph of spatial layers, and the number of each buffer in it."""
+    numbers: dict[SSAValue, int] = {}
+    sizes: dict[int, tuple[int, int]] = {}
+
+    def number(value: SSAValue) -> int:
+        if value not in numbers:
+            _, rows, columns, _ = shape(value)
+            sizes[len(numbers)] = rows, columns
+            numbers[value] = len(numbers)
+        return numbers[value]
+
+    found: list[StageLayer] = []
+    for layer in layers:
+        inputs: list[tuple[int, tuple[Reach, Reach] | None]] = []
+        for index, value in enumerate(layer.layer_inputs):
+            if len(shape(value)) == 4:
+                inputs.append((number(value), layer.access(index)))
+        output = number(layer.layer_output)
+        pixels = prod(sizes[output])
+        found.append(StageLayer(output, tuple(inputs), layer.macs() // pixels))
+    return StageGraph(tuple(found), sizes), numbers
