@@ -106,6 +106,20 @@ def several(model: Model) -> None:
     finish(model, model.node("Max", *names))
 
 
+def uneven(model: Model) -> None:
+    """No two numbers are alike along the height and along the width; two outputs."""
+    x = model.dequantize(model.input((2, 4, 11, 7)), X, 3)
+    how: dict[str, Any] = {"strides": [2, 1], "dilations": [1, 2], "group": 2}
+    weights = model.weights(random_bytes(4, 6, 2, 3, 2), W)
+    conv = model.node("Conv", x, weights, pads=[1, 0, 2, 3], **how)
+    conv = model.dequantize(model.quantize(conv, Y, -4), Y, -4)
+    pool = model.node("MaxPool", conv, kernel_shape=[2, 3], strides=[1, 2])
+    finish(model, pool, Y, -4)
+    how = {"kernel_shape": [3, 1], "strides": [1, 3], "pads": [1, 0, 1, 0]}
+    mean = model.node("AveragePool", conv, count_include_pad=1, **how)
+    finish(model, mean, Y / 2)
+
+
 def extremum_of_a_convolution(model: Model) -> None:
     weights = model.weights(random_bytes(4, 3, 4, 1, 1), 1 / 256)
     x = model.dequantize(model.input(MAP), 0.5, 3)
@@ -294,6 +308,7 @@ def resizes() -> dict[str, Build]:
 
 
 NETWORKS: dict[str, Build] = {
+    "uneven": uneven,
     "sub": binary("Sub"),
     "sub, broadcast": binary("Sub", (1, 4, 1, 1), MAP),
     "sub a constant": with_constant("Sub", (4, 1, 1)),

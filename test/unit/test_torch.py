@@ -98,6 +98,37 @@ def test_softmax():
     )
 
 
+class Pair(nn.Module):
+    """Two images in, a map and scores out."""
+
+    def __init__(self):
+        nn.Module.__init__(self)
+        how: dict[str, Any] = {"stride": (2, 1), "dilation": (1, 2), "padding": (0, 3)}
+        self.narrow = nn.Conv2d(4, 6, (3, 2), groups=2, **how)
+        self.wide = nn.Conv2d(3, 6, 1)
+        self.head = nn.Linear(6, 3)
+
+    def forward(self, left: Any, right: Any) -> Any:
+        joined = torch.relu(self.narrow(left) + self.wide(right))
+        return joined, self.head(joined.mean([2, 3]))
+
+
+def test_several_inputs_and_outputs(tmp_path: Path):
+    pairs = list(zip(random_runs((1, 4, 7, 5)), random_runs((1, 3, 3, 9)), strict=True))
+    program = quantize(seeded(Pair), [list(pair) for pair in pairs])
+    module = imported(program)
+    library = HostLibrary({p[1:]: lower(module, p) for p in PIPELINES}, tmp_path)
+    for pair in pairs:
+        with torch.no_grad():
+            results = program.module()(*(torch.as_tensor(x) for x in pair))
+        for outputs in (
+            run_network(module, pair),
+            *(library.run(name, pair) for name in library.infos),
+        ):
+            for found, expected in zip(outputs, results, strict=True):
+                np.testing.assert_array_equal(found, expected.numpy())
+
+
 def test_no_transposition_is_left_inside():
     """One at the boundary, then integer layers with their activation functions."""
 
