@@ -7,11 +7,12 @@ target's compiler, and checks budgets. Nothing is written before all of that is 
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -24,14 +25,16 @@ from xdsl.printer import Printer
 from xdsl.universe import Universe
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
 
+from tinyml.backend.budgets import Variant, excess, missed_budget
 from tinyml.backend.c_package import CPackage, c_package
-from tinyml.backend.network_info import NetworkInfo
+from tinyml.backend.memory_map import Kind, MemoryMap, memory_map
+from tinyml.backend.memory_svg import memory_svg
+from tinyml.backend.network_info import is_weight
 from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import find_toolchain
 from tinyml.dialects.network import layers, network_function
 from tinyml.frontend.builder import c_identifier
 from tinyml.frontend.load import load_model, one_line
-from tinyml.passes.arena import gaps
 from tinyml.passes.pipelines import OBJECTIVES, expand
 
 TAKEN_NAMES = frozenset(
@@ -58,6 +61,10 @@ class CompileOptions:
     quantized_io: bool = False
     name: str | None = None
     objective: str = "cycles"
+
+    @property
+    def budgets(self) -> dict[str, int | None]:
+        return {"ram": self.ram, "flash": self.flash}
 
     @property
     def pipelines(self) -> tuple[str, ...]:
@@ -140,26 +147,54 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     macs = sum(layer.macs() for layer in layers(network_function(module)))
     banner = f"{path.name}, sha256 {digest[:16]}"
 
-    def lowered(pipeline: str, module: ModuleOp) -> tuple[CPackage, dict[str, Any]]:
+    def attempt(pipeline: str, module: ModuleOp) -> Attempt:
         run_pipeline(module, pipeline)
         package = c_package(module, name, banner)
+        memory = dataclasses.replace(memory_map(module), network=name)
         measures = measure(package, target, options)
-        return package, describe(package, path, target, measures, macs)
+        report = describe(package, memory, path, target, measures, macs)
+        return Attempt(package, memory, report)
 
-    first, *others = options.pipelines
-    package, report = lowered(first, module.clone())
-    for pipeline in others:
-        if not meets_budgets(report, options):
-            package, report = lowered(pipeline, module.clone())
-    check_budgets(report, options)
-    return CompiledNetwork(name, {**package.files, f"{name}.mlir": imported}, report)
+    def best(options: CompileOptions, module: ModuleOp) -> Attempt:
+        """The first pipeline that meets the budgets, or else the nearest."""
+        tried: list[Attempt] = []
+        for pipeline in options.pipelines:
+            tried.append(attempt(pipeline, module.clone()))
+            if not excess(tried[-1].report, options.budgets):
+                return tried[-1]
+        return min(tried, key=lambda each: excess(each.report, options.budgets))
+
+    def variants() -> Iterator[Variant]:
+        if options.pipeline is not None:
+            free = dataclasses.replace(options, pipeline=None)
+            yield Variant("no --pipeline", lambda: best(free, module).report)
+        elif not set(OBJECTIVES["ram"]) <= set(options.pipelines):
+            small = dataclasses.replace(options, objective="ram")
+            yield Variant("--objective ram", lambda: best(small, module).report)
+        inner = module.clone()
+        run_pipeline(inner, "tinyml-quantized-io")
+        if not inner.is_structurally_equivalent(module):
+            yield Variant("--io quantized", lambda: best(options, inner).report)
+
+    found = best(options, module)
+    missed = missed_budget(found.report, found.memory, options.budgets, variants())
+    if missed is not None:
+        raise DiagnosticException(missed)
+    files = {
+        **found.package.files,
+        f"{name}.mlir": imported,
+        "memory.svg": memory_svg(found.memory),
+    }
+    return CompiledNetwork(name, files, found.report)
 
 
-def meets_budgets(report: Mapping[str, Any], options: CompileOptions) -> bool:
-    budgets = ("ram", options.ram), ("flash", options.flash)
-    return all(
-        budget is None or report[what]["total"] <= budget for what, budget in budgets
-    )
+@dataclass(frozen=True)
+class Attempt:
+    """What a pipeline made of a network."""
+
+    package: CPackage
+    memory: MemoryMap
+    report: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -187,9 +222,7 @@ def measure(
             [folder / f"{name}.c"], folder, include_dirs=[folder]
         )
     sizes = package.info.constants
-    weights = sum(
-        size for key, size in sizes.items() if key.endswith(("_weights", "_bias"))
-    )
+    weights = sum(size for key, size in sizes.items() if is_weight(key))
     arena = package.info.arena_bytes
     return Measures(
         weights,
@@ -213,6 +246,7 @@ def stack_depth(package: CPackage, usage: Mapping[str, int]) -> int:
 
 def describe(
     package: CPackage,
+    memory: MemoryMap,
     path: Path,
     target: TargetMachine,
     measures: Measures,
@@ -222,7 +256,8 @@ def describe(
     info = package.info
     inputs = sum(port.size for port in info.inputs)
     outputs = sum(port.size for port in info.outputs)
-    peak = max(info.layers, key=lambda layer: layer.live_bytes, default=None)
+    scratch = [p.size for p in memory.places if p.kind is Kind.SCRATCH]
+    peak = memory.peak
     flash = measures.weights + measures.tables + measures.code
     return {
         "model": path.name,
@@ -234,7 +269,7 @@ def describe(
             "arena": info.arena_bytes,
             "input": inputs,
             "output": outputs,
-            "scratch": 0,
+            "scratch": max(scratch, default=0),
             "static": measures.static,
             "stack": measures.stack,
             "total": info.arena_bytes + measures.static + measures.stack,
@@ -246,11 +281,11 @@ def describe(
             "total": flash,
         },
         "peak": {
-            "op": "" if peak is None else peak.name,
-            "bytes": 0 if peak is None else peak.live_bytes,
+            "op": "" if peak is None else info.layers[peak].name,
+            "bytes": 0 if peak is None else memory.live[peak],
         },
-        "lower_bound": 0 if peak is None else peak.live_bytes,
-        "holes": arena_holes(info),
+        "lower_bound": memory.lower_bound,
+        "holes": [[start, end] for start, end in memory.holes],
         "stages": [],
         "inputs": [port_report(port) for port in info.inputs],
         "outputs": [port_report(port) for port in info.outputs],
@@ -263,11 +298,11 @@ def describe(
                 "name": layer.name,
                 "kernel": layer.kernel,
                 "macs": layer.macs,
-                "live_bytes": layer.live_bytes,
+                "live_bytes": live,
                 "at": layer.at,
                 "bytes": layer.size,
             }
-            for layer in info.layers
+            for layer, live in zip(info.layers, memory.live, strict=True)
         ],
     }
 
@@ -282,32 +317,3 @@ def port_report(port: Any) -> dict[str, Any]:
         "at": port.at,
         "bytes": port.size,
     }
-
-
-def arena_holes(info: NetworkInfo) -> list[list[int]]:
-    """Byte ranges of the arena that no buffer ever holds, as alignment leaves them."""
-    used = [(port.at, port.at + port.size) for port in (*info.inputs, *info.outputs)]
-    used += [(layer.at, layer.at + layer.size) for layer in info.layers]
-    return [[start, end] for start, end in gaps(used)]
-
-
-def check_budgets(report: Mapping[str, Any], options: CompileOptions) -> None:
-    """Raises DiagnosticException where a budget is missed, with the peak's name."""
-    peak = report["peak"]
-    for what, budget in (("ram", options.ram), ("flash", options.flash)):
-        needed = report[what]["total"]
-        if budget is not None and needed > budget:
-            parts = ", ".join(
-                f"{part} {size}"
-                for part, size in report[what].items()
-                if part not in ("total", "input", "output") and size
-            )
-            hint = (
-                f"; the peak is at {peak['op']!r} with {peak['bytes']} bytes alive"
-                if what == "ram"
-                else ""
-            )
-            raise DiagnosticException(
-                f"{report['model']}: needs {needed} bytes of {what} ({parts}), "
-                f"{needed - budget} more than the budget of {budget}{hint}"
-            )

@@ -14,7 +14,7 @@ from functools import cached_property
 
 from xdsl.context import Context
 from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, NameLoc
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 from xdsl.utils.str_enum import StrEnum
@@ -148,13 +148,6 @@ def memory_map(module: ModuleOp) -> MemoryMap:
     )
 
 
-def name_of(call: func.CallOp) -> str:
-    """A layer's name in the model, or else its kernel's."""
-    if isinstance(call.location, NameLoc):
-        return call.location.desc.data
-    return call.callee.string_value()
-
-
 class Reader:
     """Reads steps and places off the calls that layers became."""
 
@@ -200,7 +193,7 @@ class Reader:
         return Step(
             layer.index,
             layer.op.removeprefix("tinyml."),
-            name_of(call),
+            layer.name,
             tuple(inputs),
             self.new(output),
             scratch,

@@ -118,7 +118,7 @@ def memory_drawing(memory: MemoryMap) -> Drawing:
     scale = Scale(len(memory.steps), memory.arena)
     bottom = TOP + HEIGHT + names_height(memory, scale) + 14
     shapes: list[Shape] = [
-        Box(0, 0, WIDTH, bottom + FLASH + 62, "page"),
+        Box(0, 0, WIDTH, bottom + FLASH + 52, "page"),
         *heading(memory),
         *legend(memory),
         Box(LEFT, TOP, RIGHT - LEFT, HEIGHT, "plot"),
@@ -132,7 +132,7 @@ def memory_drawing(memory: MemoryMap) -> Drawing:
     ]
     return Drawing(
         WIDTH,
-        bottom + FLASH + 62,
+        bottom + FLASH + 52,
         f"Memory of {memory.network}",
         "Time, layer by layer, to the right; the bytes of the arena upwards. One "
         "rectangle per buffer.",
@@ -191,7 +191,7 @@ def peak_mark(memory: MemoryMap, scale: Scale) -> Iterator[Shape]:
     for edge in (x, x + scale.step):
         yield Line(((edge, TOP - 12), (edge, y)), "peakline")
     name = f" · {elide(step.name, 48)}"
-    text = f"peak: {memory.live[peak]:,} B alive at {peak} {step.op}{name}"
+    text = f"peak: {memory.live[peak]:,} B alive at layer {peak}, {step.op}{name}"
     half, middle = text_width(text, 12) / 2, x + scale.step / 2
     middle = min(max(middle, LEFT + half), RIGHT - half)
     yield Text(middle, TOP - 18, text, "peakname", "middle")

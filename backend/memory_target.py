@@ -6,7 +6,7 @@ a network with a plan, as a table, as data, and as a picture.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
 from xdsl.context import Context
@@ -45,8 +45,13 @@ class MemorySVGTarget(Target):
 
     name = "tinyml-memory-svg"
 
+    title: str | None = None
+    """The heading instead of the name of the network's function."""
+
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
-        output.write(memory_svg(memory_map(module)))
+        memory = memory_map(module)
+        title = memory.network if self.title is None else self.title
+        output.write(memory_svg(replace(memory, network=title)))
 
 
 def memory_data(memory: MemoryMap) -> dict[str, Any]:

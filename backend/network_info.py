@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     MemRefType,
     ModuleOp,
+    NameLoc,
     StringAttr,
 )
 from xdsl.ir import Attribute, SSAValue
@@ -26,7 +27,7 @@ from xdsl.utils.exceptions import DiagnosticException
 from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import buffer_bytes, buffer_type
-from tinyml.dialects.network import layer_calls, layer_name
+from tinyml.dialects.network import layer_calls
 from tinyml.dialects.views import root
 from tinyml.passes.arena import align_up
 
@@ -62,7 +63,6 @@ class LayerInfo:
     name: str
     kernel: str
     macs: int
-    live_bytes: int
     at: int
     size: int
 
@@ -155,6 +155,13 @@ def ports(attr: Attribute) -> tuple[PortInfo, ...]:
     return tuple(found)
 
 
+def name_of(call: func.CallOp) -> str:
+    """A layer's name in the model, or else its kernel's."""
+    if isinstance(call.location, NameLoc):
+        return call.location.desc.data
+    return call.callee.string_value()
+
+
 def layer_info(position: int, call: func.CallOp) -> LayerInfo:
     op = call.attributes["tinyml.op"]
     assert isinstance(op, StringAttr)
@@ -166,10 +173,9 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
         None if tensor < 0 else tensor,
         None if imported < 0 else imported,
         op.data,
-        layer_name(call),
+        name_of(call),
         call.callee.string_value(),
         integer(call.attributes, "tinyml.macs", 0),
-        integer(call.attributes, "tinyml.live_bytes", 0),
         arena_offset(output),
         buffer_bytes(buffer_type(output)),
     )

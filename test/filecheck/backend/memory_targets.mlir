@@ -1,6 +1,7 @@
 // RUN: tinyml-opt %s -p 'tinyml-overlap,tinyml-plan-memory' -t tinyml-memory | filecheck %s --strict-whitespace --match-full-lines
 // RUN: tinyml-opt %s -p 'tinyml-overlap,tinyml-plan-memory' -t tinyml-memory-json | filecheck %s --check-prefix=JSON
 // RUN: tinyml-opt %s -p 'tinyml-overlap,tinyml-plan-memory' -t tinyml-memory-svg | filecheck %s --check-prefix=SVG
+// RUN: tinyml-opt %s -p 'tinyml-overlap,tinyml-plan-memory' -t 'tinyml-memory-svg{title="a picture"}' | filecheck %s --check-prefix=TITLE
 // RUN: tinyml-opt %s -p 'tinyml-overlap,tinyml-plan-memory,tinyml-convert-layers-to-loops,tinyml-lower-arena' -t tinyml-memory | filecheck %s --strict-whitespace --match-full-lines
 
 // A depthwise convolution in place, with scratch memory; a sum of its output and of what
@@ -58,7 +59,7 @@ func.func @main(%x: memref<1x4x4x2xi8> {tinyml.input = #tinyml.tensor<"a<b&\"c\"
 // One rectangle for each buffer over the layers of its life; what two share is hatched.
 // SVG:        <svg xmlns="http://www.w3.org/2000/svg"
 // SVG-NEXT:   <title>Memory of main</title>
-// SVG:        peak: 64 B alive at 1 reshape · copy</text>
+// SVG:        peak: 64 B alive at layer 1, reshape · copy</text>
 // SVG-NEXT:   <rect class="input"
 // SVG-NEXT:   <title>a&lt;b&amp;"c": input 1x4x4x2, 32 bytes at 0, layers 0 to 0</title>
 // SVG:        <rect class="activation"
@@ -68,3 +69,5 @@ func.func @main(%x: memref<1x4x4x2xi8> {tinyml.input = #tinyml.tensor<"a<b&\"c\"
 // SVG:        <rect class="shared"
 // SVG:        <rect class="weights"
 // SVG:        </svg>
+
+// TITLE:      <title>Memory of a picture</title>
