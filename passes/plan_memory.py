@@ -7,8 +7,10 @@ kernel has scratch memory, and on the function `tinyml.arena_bytes` and what no 
 the same layers could fall below, `tinyml.lower_bound`. Buffers that live at the same
 time share no byte, but a layer's output and an input that nobody reads later share as
 many as the layer's `tinyml.reuse` allows (`tinyml-overlap`); a kernel that may run in
-`either` direction gets the one that suits. With `strategy=separate` no two share any,
-so that every tensor is there when the network has run.
+`either` direction gets the one that suits. With `strategy=optimal`, `tinyml.plan` says
+what was proven: that the arena is `optimal`, or `bound N`, a number of bytes that no
+plan of the same layers can be below. With `strategy=separate` no two share any, so that
+every tensor is there when the network has run.
 
 Before: `%y = tinyml.alloc : memref<4xi8>`
 After:  `%y = tinyml.alloc at 8 : memref<4xi8>`
@@ -28,6 +30,7 @@ from xdsl.dialects.builtin import (
     DictionaryAttr,
     IntegerAttr,
     ModuleOp,
+    StringAttr,
     i64,
 )
 from xdsl.ir import SSAValue
@@ -53,6 +56,7 @@ from tinyml.passes.arena import (
 )
 from tinyml.passes.kernel_scratch import SCRATCH_AT
 from tinyml.passes.memory_demand import memory_demand
+from tinyml.passes.optimal_plan import place_optimally
 
 
 @dataclass(frozen=True)
@@ -61,13 +65,21 @@ class PlanMemoryPass(ModulePass):
 
     name = "tinyml-plan-memory"
 
-    strategy: Literal["greedy", "separate"] = "greedy"
-    """`greedy` shares bytes between lives; `separate` shares none."""
+    strategy: Literal["greedy", "optimal", "separate"] = "greedy"
+    """
+    `greedy` shares bytes between lives; `optimal` searches for a smaller arena until
+    none can be; `separate` shares none.
+    """
 
     alignment: int = 4
     """
     Every offset is a multiple of this many bytes, a power of two, and of the size of
     the buffer's elements.
+    """
+
+    nodes: int = 2_000
+    """
+    Decisions that `optimal` takes for each arena that it tries, before it is cut short.
     """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -81,6 +93,11 @@ class PlanMemoryPass(ModulePass):
         if self.strategy == "separate":
             offsets = place_separately(ranges, self.alignment)
             bound = arena_size(ranges, offsets)
+        elif self.strategy == "optimal":
+            plan = place_optimally(
+                ranges, self.alignment, demand.allowances, self.nodes
+            )
+            offsets, bound = plan.offsets, plan.bound
         else:
             offsets = place_greedily(ranges, self.alignment, demand.allowances)
             bound = lower_bound(ranges, demand.allowances)
@@ -97,6 +114,10 @@ class PlanMemoryPass(ModulePass):
         size = arena_size(ranges, offsets)
         function.attributes["tinyml.arena_bytes"] = IntegerAttr(size, i64)
         function.attributes["tinyml.lower_bound"] = IntegerAttr(bound, i64)
+        function.attributes.pop("tinyml.plan", None)
+        if self.strategy == "optimal":
+            proven = "optimal" if size == bound else f"bound {bound}"
+            function.attributes["tinyml.plan"] = StringAttr(proven)
 
 
 def traversal(layer: LayerOp, at: dict[SSAValue, int]) -> Traversal:

@@ -5,7 +5,7 @@
 
 // ALIGNMENT: tinyml-opt: alignment 3 is not a power of two
 // ZERO: tinyml-opt: alignment 0 is not a power of two
-// STRATEGY: tinyml-opt: {{.*}}('best',){{.*}}'greedy', 'separate'
+// STRATEGY: tinyml-opt: {{.*}}('best',){{.*}}'greedy', 'optimal', 'separate'
 
 func.func @main(%x: memref<4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<4xi8> {tinyml.output = #tinyml.tensor<"y">}) {
   %a = tinyml.alloc : memref<4xi8>
