@@ -32,6 +32,7 @@ PASSES = {
     "tinyml-mark-readonly": ("mark_readonly", "MarkReadonlyPass"),
     "tinyml-number-layers": ("number_layers", "NumberLayersPass"),
     "tinyml-overlap": ("overlap", "OverlapPass"),
+    "tinyml-patch": ("patch", "PatchPass"),
     "tinyml-plan-memory": ("plan_memory", "PlanMemoryPass"),
     "tinyml-prefix-symbols": ("prefix_symbols", "PrefixSymbolsPass"),
     "tinyml-quantized-io": ("quantized_io", "QuantizedIOPass"),
