@@ -64,6 +64,9 @@ from tinyml.passes.memory_accesses import (
     kernel_times,
 )
 
+LARGEST_ARENA = 1 << 26
+"""Bytes; a check takes up to some 70 times as many."""
+
 
 class Buffer(NamedTuple):
     """A view of the arena, or an input or output, and the bytes it has."""
@@ -153,7 +156,12 @@ class Checker:
         self.views: dict[SSAValue, int] = {}
         self.buffers: list[Buffer] = []
         self.calls: list[tuple[func.CallOp, func.FuncOp]] = []
-        self.owners = ByteOwners(span(self.arena))
+        if (size := span(self.arena)) > LARGEST_ARENA:
+            raise PassFailedException(
+                f"the network needs an arena of {size} bytes, at most {LARGEST_ARENA} "
+                "can be checked"
+            )
+        self.owners = ByteOwners(size)
 
     def check(self) -> None:
         for op in self.network.body.block.ops:

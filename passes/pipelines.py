@@ -6,7 +6,7 @@ from __future__ import annotations
 
 LOWERING = (
     "tinyml-annotate-memory,tinyml-convert-layers-to-loops,tinyml-lower-arena,"
-    "tinyml-insert-layer-hooks,dce,tinyml-mark-readonly"
+    "tinyml-insert-layer-hooks,dce,tinyml-mark-readonly,tinyml-check-memory"
 )
 
 FOLDING = (

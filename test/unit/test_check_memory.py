@@ -75,7 +75,7 @@ def runs(module: ModuleOp, inputs: Sequence[np.ndarray]) -> bool:
 # Plans
 
 
-@pytest.mark.parametrize("pipeline", ["@default", "@reference"])
+@pytest.mark.parametrize("pipeline", ["@default", "@ram", "@reference"])
 @pytest.mark.parametrize("seed", range(12))
 def test_plans_are_accepted(seed: int, pipeline: str):
     r = random.Random(seed)

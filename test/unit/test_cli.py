@@ -211,7 +211,7 @@ MODELS: dict[str, tuple[Callable[[], Model], list[str]]] = {
     "no inputs": (no_inputs, ["no inputs"]),
     "no outputs": (no_outputs, ["no outputs"]),
     "huge": (huge, ['"x"', "elements"]),
-    "large together": (too_large_together, ["arena", "at most 2147483647 can"]),
+    "large together": (too_large_together, ["arena", "at most 67108864 can"]),
 }
 
 

@@ -426,3 +426,44 @@ func.func @net() {
   func.return
 }
 // CHECK: there is no network in an arena; run tinyml-lower-arena first
+
+// -----
+
+// Two buffers that take turns in one byte are refused, though these turns fit.
+func.func private @copy(%input: memref<4xi8>, %one: memref<4xi8>, %two: memref<4xi8>, %output: memref<4xi8>) {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  scf.for %i = %c0 to %c4 step %c1 {
+    %v = memref.load %input[%i] : memref<4xi8>
+    memref.store %v, %one[%c0] : memref<4xi8>
+    %a = memref.load %one[%c0] : memref<4xi8>
+    memref.store %a, %two[%c0] : memref<4xi8>
+    %b = memref.load %two[%c0] : memref<4xi8>
+    memref.store %b, %output[%i] : memref<4xi8>
+  }
+  func.return
+}
+func.func @net(%arena: memref<16xi8>) attributes {
+  tinyml.inputs = [{tensor = #tinyml.tensor<"x">, type = memref<4xi8>, at = 0 : i64}],
+  tinyml.outputs = [{tensor = #tinyml.tensor<"y">, type = memref<4xi8>, at = 4 : i64}]
+} {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  %x = memref.view %arena[%c0][] : memref<16xi8> to memref<4xi8>
+  %y = memref.view %arena[%c4][] : memref<16xi8> to memref<4xi8>
+  %s = memref.view %arena[%c8][] : memref<16xi8> to memref<4xi8>
+  %t = memref.view %arena[%c8][] : memref<16xi8> to memref<4xi8>
+  func.call @copy(%x, %s, %t, %y) : (memref<4xi8>, memref<4xi8>, memref<4xi8>, memref<4xi8>) -> ()
+  func.return
+}
+// CHECK: @copy: byte 0 of %s (8 of the arena) was overwritten with %t by @copy
+
+// -----
+
+// A slip of the planner, rather than a network for a microcontroller.
+func.func @net(%arena: memref<67108865xi8>) attributes {tinyml.inputs = [], tinyml.outputs = []} {
+  func.return
+}
+// CHECK: the network needs an arena of 67108865 bytes, at most 67108864 can be checked
