@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import pytest
 from command_lines import Cli, is_refusal
 from test_memory_map import tower
 from tflite_models import Model, small_network
@@ -66,17 +65,6 @@ def test_names_in_the_message_are_one_line():
 
 
 # Through the command line
-
-
-@pytest.fixture
-def cli(
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Cli:
-    """The command lines, in the test's own directory."""
-    monkeypatch.chdir(tmp_path)
-    return Cli(capfd, monkeypatch)
 
 
 def compiles(cli: Cli, directory: str, *options: str) -> dict[str, Any]:

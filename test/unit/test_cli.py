@@ -23,17 +23,6 @@ ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "examples" / "digits" / "digits_int8.onnx"
 
 
-@pytest.fixture
-def cli(
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Cli:
-    """The command lines, in the test's own directory."""
-    monkeypatch.chdir(tmp_path)
-    return Cli(capfd, monkeypatch)
-
-
 def refuses(cli: Cli, model: str | Path, *options: str, says: Sequence[str]) -> None:
     """`tinyml compile` refuses and leaves no directory behind."""
     told = cli("tinyml", "compile", model, "-o", "out", *options)

@@ -32,16 +32,6 @@ func.func @net(
 """
 
 
-@pytest.fixture
-def cli(
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Cli:
-    monkeypatch.chdir(tmp_path)
-    return Cli(capfd, monkeypatch)
-
-
 def compile_network(cli: Cli, target: str, source: str) -> None:
     """The network, but its second layer reads `source`."""
     Path("net.mlir").write_text(NETWORK)

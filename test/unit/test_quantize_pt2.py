@@ -20,13 +20,8 @@ SHAPE = (1, 3, 6, 7)
 
 
 @pytest.fixture
-def cli(
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Cli:
+def cli(cli: Cli, capfd: pytest.CaptureFixture[str]) -> Cli:
     """The command line, in a directory with a program of floats and its calibration."""
-    monkeypatch.chdir(tmp_path)
     model = seeded(
         lambda: nn.Sequential(
             *(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2)),
@@ -36,7 +31,7 @@ def cli(
     save(model, "float.pt2")
     np.savez("sets.npz", inputs=np.stack(random_runs(SHAPE)))
     capfd.readouterr()
-    return Cli(capfd, monkeypatch)
+    return cli
 
 
 def save(model: Any, name: str) -> None:

@@ -24,17 +24,6 @@ from tinyml.interp.run import run_network
 SETS = 3
 
 
-@pytest.fixture
-def cli(
-    capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-) -> Cli:
-    """The command lines, in the test's own directory."""
-    monkeypatch.chdir(tmp_path)
-    return Cli(capfd, monkeypatch)
-
-
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small network for cortex-m4, with inputs and outputs of three sets."""
