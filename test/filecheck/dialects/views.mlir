@@ -1,7 +1,7 @@
 // RUN: tinyml-opt %s -p tinyml-plan-memory,tinyml-annotate-memory | filecheck %s
 // RUN: tinyml-opt %s -p 'tinyml-plan-memory{strategy=separate}' | filecheck %s --check-prefix=SEPARATE
-// RUN: tinyml-opt %s -p @default | filecheck %s --check-prefix=CALLS
-// RUN: tinyml-opt %s -p @default -t tinyml-c | filecheck %s --check-prefix=C
+// RUN: tinyml-opt %s -p @reference | filecheck %s --check-prefix=CALLS
+// RUN: tinyml-opt %s -p @reference -t tinyml-c | filecheck %s --check-prefix=C
 
 // %v, a view of %a, is written; %w, a view of that view, is read twice. The output is
 // written through a view, too.

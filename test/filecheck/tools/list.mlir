@@ -8,7 +8,7 @@
 // CHECK-NEXT:     symbol: str (default layer_end)
 // CHECK:      tinyml-plan-memory
 // CHECK-NEXT:   Gives every buffer of a network its offset in one arena.
-// CHECK-NEXT:     strategy: Literal['greedy', 'separate'] (default greedy)
+// CHECK-NEXT:     strategy: Literal['greedy', 'optimal', 'separate'] (default greedy)
 // CHECK-NEXT:     alignment: int (default 4)
 // CHECK:      tinyml-prefix-symbols
 // CHECK-NEXT:   Puts a prefix before every symbol.
