@@ -119,6 +119,7 @@ class FoldPadPass(ModulePass):
     name = "tinyml-fold-pad"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for layer in layers(network_function(op)):
+        # Backwards: a pad that another one reads is read by windows once that is gone.
+        for layer in reversed(layers(network_function(op))):
             if isinstance(layer, PadOp):
                 fold(layer)

@@ -80,3 +80,17 @@ func.func @main(%x: memref<1x2x2x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %a:
 // CHECK-NEXT: tinyml.max_pool2d ins(%t
 // CHECK-NEXT: tinyml.pad
 // CHECK-NEXT: tinyml.max_pool2d ins(%g
+
+// -----
+
+// A pad of a pad.
+func.func @main(%x: memref<1x2x2x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<1x2x2x1xi8> {tinyml.output = #tinyml.tensor<"y">}) {
+  %p = tinyml.alloc : memref<1x3x2x1xi8>
+  %q = tinyml.alloc : memref<1x3x3x1xi8>
+  tinyml.pad ins(%x : memref<1x2x2x1xi8>) outs(%p : memref<1x3x2x1xi8>) low [0, 1, 0, 0] high [0, 0, 0, 0] value -128
+  tinyml.pad ins(%p : memref<1x3x2x1xi8>) outs(%q : memref<1x3x3x1xi8>) low [0, 0, 0, 0] high [0, 0, 1, 0] value -128
+  tinyml.max_pool2d ins(%q : memref<1x3x3x1xi8>) outs(%y : memref<1x2x2x1xi8>) window <[2, 2]> clamp [-128, 127]
+  func.return
+}
+// CHECK:      func.func @main
+// CHECK-NEXT: tinyml.max_pool2d ins(%x {{.*}} window <[2, 2], pad = [1, 0, 0, 1]>
