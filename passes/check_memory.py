@@ -22,21 +22,14 @@ others, addresses and bounds that depend on data of the network.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
-from typing import NamedTuple
 
 import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
-    ArrayAttr,
-    DictionaryAttr,
-    IntegerAttr,
-    MemRefType,
     ModuleOp,
-    NameLoc,
 )
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
@@ -44,8 +37,6 @@ from xdsl.printer import Printer
 from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import PassFailedException
 
-from tinyml.dialects.attributes import TensorAttr
-from tinyml.dialects.constants import find_global, global_array
 from tinyml.passes.byte_owners import (
     NOBODY,
     ByteOwners,
@@ -56,24 +47,23 @@ from tinyml.passes.byte_owners import (
 from tinyml.passes.index_arithmetic import UnknownNumber
 from tinyml.passes.loop_dependence import buffers_behind
 from tinyml.passes.loop_values import LoopValues
+from tinyml.passes.lowered_network import (
+    Buffer,
+    constant_content,
+    layer,
+    memrefs,
+    ports,
+    span,
+    stored_arguments,
+)
 from tinyml.passes.memory_accesses import (
-    HANDING_ON,
     VIEWS,
     KernelProblem,
-    buffer_span,
     kernel_times,
 )
 
 LARGEST_ARENA = 1 << 26
 """Bytes; a check takes up to some 70 times as many."""
-
-
-class Buffer(NamedTuple):
-    """A view of the arena, or an input or output, and the bytes it has."""
-
-    name: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True)
@@ -95,53 +85,6 @@ class CheckMemoryPass(ModulePass):
             )
         for network in networks:
             Checker(network).check()
-
-
-def memrefs(op: Operation) -> list[SSAValue]:
-    return [v for v in op.operands if isinstance(v.type, MemRefType)]
-
-
-def span(buffer: SSAValue) -> int:
-    """Bytes from the start to the end of a memref."""
-    assert isinstance(buffer.type, MemRefType)
-    return buffer_span(buffer.type)
-
-
-def layer(call: func.CallOp) -> str:
-    """The kernel of a call, and the layer's name in the model."""
-    name = f"@{call.callee.string_value()}"
-    if isinstance(call.location, NameLoc):
-        name += f' ("{call.location.desc.data}")'
-    return name
-
-
-def ports(network: func.FuncOp, key: str) -> Iterator[Buffer]:
-    """The inputs or outputs of a network, from its attributes."""
-    found = network.attributes[key]
-    assert isinstance(found, ArrayAttr)
-    for port in found:
-        assert isinstance(port, DictionaryAttr)
-        tensor, at, type = (port.data[key] for key in ("tensor", "at", "type"))
-        assert isinstance(tensor, TensorAttr)
-        assert isinstance(at, IntegerAttr)
-        assert isinstance(type, MemRefType)
-        start = at.value.data
-        yield Buffer(f'"{tensor.label.data}"', start, start + buffer_span(type))
-
-
-def stored_arguments(kernel: func.FuncOp) -> Iterator[BlockArgument]:
-    """The arguments that a kernel may write to."""
-    for op in kernel.walk():
-        if not isinstance(op, (*HANDING_ON, memref.LoadOp)):
-            for buffer in (b for value in memrefs(op) for b in buffers_behind(value)):
-                if isinstance(buffer, BlockArgument):
-                    yield buffer
-
-
-def constant_content(op: memref.GetGlobalOp) -> np.ndarray:
-    found = find_global(op, op.name_)
-    assert found is not None
-    return global_array(found)
 
 
 class Checker:
@@ -266,8 +209,11 @@ class Checker:
             if isinstance(op, memref.GetGlobalOp)
         }
         for value, argument in zip(call.operands, arguments, strict=True):
-            if isinstance(value.owner, memref.GetGlobalOp):
-                constants[argument] = constant_content(value.owner)
+            for source in buffers_behind(value):
+                if isinstance(source.owner, memref.GetGlobalOp):
+                    content = constant_content(source.owner).reshape(-1)
+                    start, _ = self.place(value)
+                    constants[argument] = content[start // content.itemsize :]
         operands: list[Operand] = []
         for buffer, times in kernel_times(kernel, constants).items():
             if not isinstance(buffer, BlockArgument):

@@ -33,22 +33,27 @@ from xdsl.dialects.builtin import (
     IntegerAttr,
     ModuleOp,
     f32,
+    i8,
     i64,
 )
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import InterpretationError, PassFailedException
 
 from tinyml.backend.c_printer import print_code, print_constants
+from tinyml.dialects.attributes import Rounding, TensorAttr, WindowAttr
 from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.kernel import KERNEL, KernelAttr, Traversal
 from tinyml.dialects.layer import buffer_bytes, buffer_type
-from tinyml.dialects.network import network_function, network_inputs
-from tinyml.dialects.tinyml import AllocOp
+from tinyml.dialects.network import layers, network_function, network_inputs
+from tinyml.dialects.tinyml import AllocOp, DepthwiseConv2DOp
+from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.arena import align_up
 from tinyml.passes.check_memory import CheckMemoryPass
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
+from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
 from tinyml.passes.live_ranges import LiveRange, live_ranges
+from tinyml.passes.plan_memory import with_offsets
 from tinyml.passes.prefix_symbols import PrefixSymbolsPass
 
 LOWERING = "tinyml-convert-layers-to-loops,tinyml-lower-arena,dce"
@@ -306,3 +311,47 @@ def test_distances(case: Case, library: ctypes.CDLL):
         assert accepted is runs(lowered, case.inputs[0]), distance
         equal = case.outputs(library, distance) == expected
         assert equal or not accepted, distance
+
+
+def in_place_depthwise(channels: int) -> ModuleOp:
+    """A depthwise convolution by channels, which has scratch memory."""
+    builder = NetworkBuilder("main")
+    x = builder.input([1, 4, 3, 4], i8, TensorAttr.get("x"))
+    y = builder.buffer([1, 4, 3, 4], i8)
+    weights = np.arange(36, dtype=np.int8).reshape(3, 3, 4)
+    layer = DepthwiseConv2DOp(
+        x,
+        y,
+        builder.constant("weights", weights),
+        None,
+        builder.constant("requant", np.full((4, 2), [1 << 30, -3], np.int32)),
+        WindowAttr.get((3, 3), (1, 1), (1, 1), (1, 1, 1, 1)),
+        (0, 0),
+        (-128, 127),
+        Rounding.SINGLE,
+    )
+    layer.attributes[KERNEL] = KernelAttr.get(Traversal.CHANNELS, channels)
+    builder.layer(layer, "y")
+    return builder.finish([(y, TensorAttr.get("y"))])
+
+
+@pytest.mark.parametrize("channels", [1, 4])
+def test_depthwise_in_place(channels: int):
+    """The output may take the input's place, the scratch memory any that is free."""
+    module = in_place_depthwise(channels)
+    (x, y), size = network_function(module).body.block.args, 48
+    inputs = [np.arange(size, dtype=np.int8).reshape(1, 4, 3, 4)]
+    (layer,) = layers(network_function(module))
+    scratch = kernel_scratch(layer)
+    for at in (0, 9, size - 4, size, size + 1, 2 * size):
+        for scratch_at in (0, size - 1, 2 * size - scratch // 2, 3 * size):
+            places: dict[SSAValue, int] = {x: size, y: at}
+            function = network_function(module)
+            function.arg_attrs = with_offsets(function, places)
+            function.attributes["tinyml.arena_bytes"] = IntegerAttr(4 * size, i64)
+            layer.attributes[SCRATCH_AT] = IntegerAttr(scratch_at, i64)
+            lowered = lower(module, LOWERING)
+            message = complaint(lowered)
+            assert (message is None) is runs(lowered, inputs), message
+            if (at, scratch_at) == (size, 3 * size):
+                assert message is None

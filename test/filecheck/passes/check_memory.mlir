@@ -33,7 +33,7 @@ func.func @net(%arena: memref<9xi8>) attributes {
 
 // Backwards, with the output above the input; borders, a table of rows, and scratch
 // memory that is written and read again in each turn. The hook has no body.
-"memref.global"() <{sym_name = "rows", sym_visibility = "private", constant, type = memref<4xi16>, initial_value = dense<[0, 0, 1, 1]> : tensor<4xi16>}> : () -> ()
+"memref.global"() <{sym_name = "rows", sym_visibility = "private", constant, type = memref<2x3xi16>, initial_value = dense<[[9, 9, 0], [0, 1, 1]]> : tensor<2x3xi16>}> : () -> ()
 func.func private @repeat(%input: memref<2x3xi8>, %rows: memref<4xi16>, %scratch: memref<3xi8>, %output: memref<4x3xi8>) {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
@@ -64,7 +64,8 @@ func.func @net(%arena: memref<15xi8>) attributes {
   %x = memref.view %arena[%c0][] : memref<15xi8> to memref<2x3xi8>
   %y = memref.view %arena[%c0][] : memref<15xi8> to memref<4x3xi8>
   %s = memref.view %arena[%c12][] : memref<15xi8> to memref<3xi8>
-  %rows = memref.get_global @rows : memref<4xi16>
+  %table = memref.get_global @rows : memref<2x3xi16>
+  %rows = memref.reinterpret_cast %table to offset: [2], sizes: [4], strides: [1] : memref<2x3xi16> to memref<4xi16>
   func.call @repeat(%x, %rows, %s, %y) : (memref<2x3xi8>, memref<4xi16>, memref<3xi8>, memref<4x3xi8>) -> ()
   %zero = arith.constant 0 : i32
   func.call @hook(%zero) : (i32) -> ()
