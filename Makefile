@@ -4,15 +4,18 @@ MODELS ?= ../shared/models
 BIN := .venv/bin
 RUNTIME := .venv/.installed-runtime
 DEV := .venv/.installed-dev
+EXTRAS := .venv/.installed-extras
 DIGITS := examples/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types unit filecheck models fuzz bench lock clean
+.PHONY: help setup extras demo test check lint types unit filecheck models fuzz bench lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: $(DEV) ## make .venv with the compiler and the developers' tools
+
+extras: $(EXTRAS) ## add PyTorch and onnxruntime, whose tests skip otherwise
 
 demo: $(RUNTIME) ## compile the digits network, run it on a simulated Cortex-M4
 	$(BIN)/python $(DIGITS)/demo.py
@@ -54,7 +57,7 @@ clean: ## delete what was built; .venv stays
 	rm -rf out build dist .pytest_cache .ruff_cache .hypothesis
 	find . -path ./.venv -prune -o \( -name __pycache__ -o -name Output \) -type d -exec rm -rf {} +
 
-# One .venv, filled in two steps: the demo needs only the first.
+# One .venv, filled in steps: the demo needs only the first, `make check` two.
 $(RUNTIME): pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e .
@@ -62,4 +65,9 @@ $(RUNTIME): pyproject.toml requirements.lock
 
 $(DEV): $(RUNTIME)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	touch $@
+
+# onnxscript is what PyTorch's ONNX exporter needs.
+$(EXTRAS): $(DEV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[quantize,torch]' onnxscript
 	touch $@

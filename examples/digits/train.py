@@ -17,6 +17,7 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -173,7 +174,7 @@ def run(path: Path, images: np.ndarray) -> np.ndarray:
     """The model's logits, by onnxruntime without any graph optimization."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+    session: Any = ort.InferenceSession(str(path), options, ["CPUExecutionProvider"])
     return np.stack([session.run(None, {"image": image[None]})[0] for image in images])
 
 

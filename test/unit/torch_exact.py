@@ -28,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import getitem
 from typing import Any
 
 import numpy as np
@@ -119,7 +120,8 @@ def run_program(program: Any, x: np.ndarray) -> dict[str, np.ndarray]:
 
     def call(node: Any, args: Any, kwargs: Any) -> Any:
         result = node.target(*args, **kwargs)
-        found[node.name] = result.numpy()
+        if isinstance(result, torch.Tensor):
+            found[node.name] = result.numpy()
         return result
 
     interpret(program, x, call)
@@ -136,7 +138,7 @@ def evaluate(
     rounded: dict[str, Rounded] = {}
 
     def call(node: Any, args: Any, kwargs: Any) -> Any:
-        result = RULES[str(node.target)](*args, **kwargs)
+        result = RULES[str(node.target).replace("_.", ".")](*args, **kwargs)
         if not isinstance(result, Steps):
             return result
         rounded[node.name] = result.recorded(node.args[0].name)
@@ -237,27 +239,92 @@ def summed(operator: Any, x: Real, weights: Real, bias: Any, *window: Any) -> Re
     return Real(value, greatest * (1 + gamma(count)) - terms)
 
 
-def conv2d(x: Real, weights: Real, bias: Any = None, *window: Any) -> Real:
-    return summed(functional.conv2d, x, weights, bias, *window)
+def weighted(operator: Any) -> Callable[..., Real]:
+    """A convolution or matrix product."""
+
+    def rule(x: Real, weights: Real, bias: Any = None, *window: Any) -> Real:
+        return summed(operator, x, weights, bias, *window)
+
+    return rule
 
 
-def linear(x: Real, weights: Real, bias: Any = None) -> Real:
-    return summed(functional.linear, x, weights, bias)
+def real(number: Real | float) -> Real:
+    """A number of a program, which PyTorch takes in single precision."""
+    if isinstance(number, Real):
+        return number
+    value = torch.tensor(number, dtype=torch.float32).to(torch.float64)
+    return Real(value, torch.zeros_like(value))
 
 
-def add(x: Real, y: Real) -> Real:
+def add(x: Real, other: Real | float) -> Real:
+    y = real(other)
     value, error = x.value + y.value, x.error + y.error
     return Real(value, error + (value.abs() + error) * gamma(1))
 
 
-def mean(operator: Any) -> Callable[..., Real]:
-    """A mean over windows that cover the input."""
+def subtract(x: Real, other: Real | float) -> Real:
+    y = real(other)
+    return add(x, Real(-y.value, y.error))
 
-    def rule(x: Real, *sizes: Any) -> Real:
-        value = operator(x.value, *sizes)
-        count = x.value.numel() // value.numel()
-        greatest = operator(x.reach, *sizes) * (1 + gamma(count + 1))
-        return Real(value, greatest - operator(x.value.abs(), *sizes))
+
+def extremum(operator: Any) -> Callable[[Real, Real], Real]:
+    """The greater or the smaller of each two."""
+
+    def rule(x: Real, y: Real) -> Real:
+        return Real(operator(x.value, y.value), torch.maximum(x.error, y.error))
+
+    return rule
+
+
+def prelu(x: Real, slopes: Real) -> Real:
+    value = functional.prelu(x.value, slopes.value)
+    steepest = max(1.0, slopes.reach.max().item())
+    wrong = steepest * x.error + x.value.abs() * slopes.error.max()
+    return Real(value, wrong + (value.abs() + wrong) * gamma(1))
+
+
+def mul(x: Real, other: Real | float) -> Real:
+    y = real(other)
+    value = x.value * y.value
+    return Real(value, x.reach * y.reach * (1 + gamma(1)) - value.abs())
+
+
+def divide(x: Real, number: float) -> Real:
+    y = real(number)
+    greatest = x.reach / y.value.abs() * (1 + gamma(2))
+    return Real(x.value / y.value, greatest - (x.value / y.value).abs())
+
+
+def mean(operator: Any, x: Real, count: int, *window: Any) -> Real:
+    """Means of so many elements."""
+    greatest = operator(x.reach, *window) * (1 + gamma(count + 1))
+    return Real(operator(x.value, *window), greatest - operator(x.value.abs(), *window))
+
+
+def mean_of_all(operator: Any) -> Callable[..., Real]:
+    """A mean over windows that share no element, and leave none out."""
+
+    def rule(x: Real, *window: Any) -> Real:
+        count = x.value.numel() // operator(x.value, *window).numel()
+        return mean(operator, x, count, *window)
+
+    return rule
+
+
+def average_pool(x: Real, kernel: Any, *window: Any) -> Real:
+    return mean(aten.avg_pool2d.default, x, kernel[0] * kernel[1], kernel, *window)
+
+
+def function(operator: Any) -> Callable[..., Real]:
+    """
+    A function of one real whose slope is below 1.2. PyTorch's are taken to err by eight
+    roundings of the greater of argument, result and 1.
+    """
+
+    def rule(x: Real, *rest: Any) -> Real:
+        value = operator(x.value, *rest)
+        rounded = (1 + x.reach + value.abs()) * gamma(8)
+        return Real(value, 1.2 * x.error + rounded)
 
     return rule
 
@@ -284,19 +351,65 @@ def padded(x: Real, pads: Any, mode: str = "constant", value: Any = None) -> Rea
     return x.moved(lambda tensor: functional.pad(tensor, pads, mode, value))
 
 
+def concatenated(parts: Sequence[Real], dim: int = 0) -> Real:
+    values, errors = [x.value for x in parts], [x.error for x in parts]
+    return Real(torch.cat(values, dim), torch.cat(errors, dim))
+
+
+def parts(operator: Any) -> Callable[..., Sequence[Real]]:
+    """An operator that cuts a tensor into several."""
+
+    def rule(x: Real, *rest: Any) -> Sequence[Real]:
+        return [
+            Real(*pair)
+            for pair in zip(operator(x.value, *rest), operator(x.error, *rest))
+        ]
+
+    return rule
+
+
+KEEPING = """
+    dropout.default flatten.using_ints max_pool1d.default max_pool2d.default
+    permute.default select.int slice.Tensor upsample_nearest2d.vec view.default
+"""
+LIMITING = "clamp.default hardtanh.default relu.default relu6.default"
+FUNCTIONS = """
+    elu.default hardsigmoid.default hardswish.default leaky_relu.default
+    sigmoid.default silu.default tanh.default
+"""
+
+
+def named(names: str, rule: Callable[[Any], Callable[..., Any]]) -> dict[str, Any]:
+    """The operators of these names with their rules."""
+    return {
+        f"aten.{name}": rule(getattr(getattr(aten, packet), overload))
+        for name in names.split()
+        for packet, overload in [name.split(".")]
+    }
+
+
 RULES: dict[str, Callable[..., Any]] = {
-    "aten.adaptive_avg_pool2d.default": mean(aten.adaptive_avg_pool2d.default),
+    **named(FUNCTIONS, function),
+    **named(KEEPING, keeping),
+    **named(LIMITING, limiting),
+    **named("maximum.default minimum.default", extremum),
+    **named("chunk.default split.Tensor split_with_sizes.default", parts),
+    **named("adaptive_avg_pool2d.default mean.dim", mean_of_all),
     "aten.add.Tensor": add,
-    "aten.conv2d.default": conv2d,
-    "aten.flatten.using_ints": keeping(aten.flatten.using_ints),
-    "aten.hardtanh.default": limiting(aten.hardtanh.default),
-    "aten.linear.default": linear,
-    "aten.max_pool2d.default": keeping(aten.max_pool2d.default),
+    "aten.avg_pool2d.default": average_pool,
+    "aten.cat.default": concatenated,
+    "aten.conv1d.default": weighted(functional.conv1d),
+    "aten.conv2d.default": weighted(functional.conv2d),
+    "aten.conv2d.padding": weighted(functional.conv2d),
+    "aten.div.Tensor": divide,
+    "aten.linear.default": weighted(functional.linear),
+    "aten.mul.Tensor": mul,
     "aten.pad.default": padded,
-    "aten.relu.default": limiting(aten.relu.default),
-    "aten.relu6.default": limiting(aten.relu6.default),
+    "aten.prelu.default": prelu,
+    "aten.sub.Tensor": subtract,
+    str(getitem): getitem,
     "quantized_decomposed.dequantize_per_channel.default": dequantize_channels,
     "quantized_decomposed.dequantize_per_tensor.default": dequantize,
     "quantized_decomposed.quantize_per_tensor.default": quantize,
 }
-"""The operators of the zoo's networks after PT2E."""
+"""Operators of programs after PT2E. In-place ones count as the others."""

@@ -20,6 +20,9 @@ observers: Any = pytest.importorskip("torchao.quantization.pt2e", reason=WITHOUT
 pt2e: Any = pytest.importorskip(
     "torchao.quantization.pt2e.quantize_pt2e", reason=WITHOUT
 )
+# Several processes run tests.
+torch.set_num_threads(1)
+
 nn: Any = torch.nn
 functional: Any = nn.functional
 
