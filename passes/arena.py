@@ -204,17 +204,19 @@ def place_greedily(
     alignment: int,
     allowances: Allowances | None = None,
     attempts: int = 300,
+    enough: int = 0,
 ) -> list[int]:
     """
     The best of a few greedy orders, then improved by moving the buffers that reach the
     top, and those beside them, to other places of the order. Seeded; ends when the
-    lower bound is met.
+    lower bound is met, or the bytes that the caller knows to be `enough`.
     """
     allowances = allowances or {}
     placement = placement_of(ranges, allowances, alignment)
     plans = [(order, placement.in_order(order)) for order in greedy_orders(ranges)]
     order, offsets = min(plans, key=lambda plan: arena_size(ranges, plan[1]))
-    bound, size = lower_bound(ranges, allowances), arena_size(ranges, offsets)
+    bound = max(enough, lower_bound(ranges, allowances))
+    size = arena_size(ranges, offsets)
     chance, top = random.Random(0), None
     for _ in range(attempts):
         if size <= bound:

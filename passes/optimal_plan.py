@@ -283,9 +283,9 @@ def place_optimally(
     tried can tell. It is proven where its size is its `bound`.
     """
     allowances = allowances or {}
-    offsets = place_greedily(ranges, alignment, allowances)
     problem = Problem.of(ranges, allowances, alignment)
     bound = max(problem.bound(), lower_bound(ranges, allowances))
+    offsets = place_greedily(ranges, alignment, allowances, enough=bound)
     while (size := arena_size(ranges, offsets)) > bound:
         try:
             found = Search(problem, size - 1, nodes).find()

@@ -13,11 +13,15 @@ FOLDING = (
     "tinyml-fold-reshape,tinyml-fold-lookups,tinyml-fuse-activation,tinyml-fold-pad,"
     "tinyml-fold-dead-channels"
 )
-PLANNING = "tinyml-overlap,tinyml-plan-memory"
+PLANNING = "tinyml-overlap,tinyml-schedule,tinyml-plan-memory"
+IN_PLACE = (
+    "tinyml-overlap,tinyml-schedule,tinyml-inplace,tinyml-overlap,"
+    "tinyml-plan-memory{strategy=optimal}"
+)
 
 PIPELINES = {
     "default": f"{FOLDING},tinyml-select-kernels,{PLANNING},{LOWERING}",
-    "ram": f"{FOLDING},tinyml-select-kernels,tinyml-inplace,{PLANNING},{LOWERING}",
+    "ram": f"{FOLDING},tinyml-select-kernels,{IN_PLACE},{LOWERING}",
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }
 """

@@ -56,7 +56,7 @@ from tinyml.passes.arena import (
 )
 from tinyml.passes.kernel_scratch import SCRATCH_AT
 from tinyml.passes.memory_demand import memory_demand
-from tinyml.passes.optimal_plan import place_optimally
+from tinyml.passes.optimal_plan import Problem, place_optimally
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,10 @@ class PlanMemoryPass(ModulePass):
             )
             offsets, bound = plan.offsets, plan.bound
         else:
-            offsets = place_greedily(ranges, self.alignment, demand.allowances)
+            problem = Problem.of(ranges, demand.allowances, self.alignment)
+            offsets = place_greedily(
+                ranges, self.alignment, demand.allowances, enough=problem.bound()
+            )
             bound = lower_bound(ranges, demand.allowances)
         at = {value: offsets[number] for value, number in demand.buffers.items()}
         for value, offset in at.items():

@@ -39,13 +39,16 @@ from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import root
 from tinyml.interp.run import run_network
 from tinyml.passes.insert_layer_hooks import InsertLayerHooksPass
-from tinyml.passes.pipelines import LOWERING, PLANNING
+from tinyml.passes.pipelines import LOWERING
 from tinyml.passes.plan_memory import PlanMemoryPass
 
 TINY = Limits(size=5, channels=2, kernel=3)
 SMALL = Limits(size=12, channels=6, kernel=5)
 PIPELINES = ("@default", "@ram", "@reference")
-UNFOLDED = f"tinyml-select-kernels,tinyml-inplace,{PLANNING},{LOWERING}"
+UNFOLDED = (
+    f"tinyml-select-kernels,tinyml-inplace,tinyml-overlap,tinyml-plan-memory,{LOWERING}"
+)
+"""Every layer in its own place, with all that shares bytes."""
 
 
 def traced(
