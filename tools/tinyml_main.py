@@ -335,6 +335,7 @@ def command_bench(args: argparse.Namespace) -> int:
             "--models MODELS",
             f"--target {args.target}",
         ]
+        words += [] if args.sets is None else [f"--sets {args.sets}"]
         words += ["--layers"] if args.layers else []
         args.markdown.write_text(bench.markdown(rows, " ".join(words)))
     return 0 if all(row.equal or row.refused for row in rows) else 1
