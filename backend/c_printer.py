@@ -189,7 +189,11 @@ def literal(attr: Attribute) -> Expression:
 
 
 def float_text(value: float) -> str:
-    """The C literal of a finite number in single precision."""
+    """The C literal of a number in single precision; all NaNs are one."""
+    if not math.isfinite(value):
+        # INFINITY and NAN are in <math.h>, which not every core's compiler has.
+        part = 0.0 if math.isnan(value) else math.copysign(1.0, value)
+        return f"({part}f / 0.0f)"
     text = str(np.float32(value))
     return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
 

@@ -174,8 +174,8 @@ class Reader:
         constants: list[str] = []
         scratch, scratch_at = None, call.attributes.get(SCRATCH_AT)
         for value in sources:
-            if isinstance(value.owner, memref.GetGlobalOp):
-                constants.append(value.owner.name_.string_value())
+            if isinstance(owner := root(value).owner, memref.GetGlobalOp):
+                constants.append(owner.name_.string_value())
                 continue
             number = self.current.get(root(value))
             if (

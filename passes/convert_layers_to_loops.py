@@ -31,13 +31,16 @@ from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    DenseIntOrFPElementsAttr,
     DictionaryAttr,
     IntegerAttr,
     IntegerType,
     MemRefType,
     ModuleOp,
     StringAttr,
+    TensorType,
     UnitAttr,
+    UnrealizedConversionCastOp,
     i8,
     i64,
 )
@@ -48,9 +51,11 @@ from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.constants import constant_global
 from tinyml.dialects.kernel import Traversal, kernel_of
-from tinyml.dialects.layer import LayerOp
+from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.tinyml import AllocOp, ReshapeOp, SliceOp, TransposeOp
+from tinyml.dialects.views import view_of
+from tinyml.passes.constant_pool import globals_of
 from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
 from tinyml.passes.loops import (
     elementwise,
@@ -193,6 +198,24 @@ def make_signless(function: func.FuncOp) -> None:
         if signless(value.type) != value.type:
             Rewriter.replace_value_with_new_type(value, signless(value.type))
     function.update_function_type()
+    for op in [*function.body.block.ops]:
+        # Bytes of an unsigned buffer are a view of it from now on.
+        if isinstance(op, UnrealizedConversionCastOp):
+            (source,), (result,) = op.inputs, op.outputs
+            Rewriter.replace_op(op, view_of(source, buffer_type(result).get_shape()))
+
+
+def make_constant_signless(op: memref.GlobalOp) -> None:
+    """Gives a constant that layers read as a buffer signless elements."""
+    if signless(op.type) == op.type:
+        return
+    element, size = signless(op.type.element_type), op.type.get_shape()
+    assert isinstance(element, IntegerType)
+    op.properties["type"] = MemRefType(element, size)
+    if isinstance(value := op.initial_value, DenseIntOrFPElementsAttr):
+        op.properties["initial_value"] = DenseIntOrFPElementsAttr(
+            TensorType(element, size), value.data
+        )
 
 
 @dataclass(frozen=True)
@@ -212,3 +235,5 @@ class ConvertLayersToLoopsPass(ModulePass):
         for number, layer in enumerate(layers(network)):
             outliner.outline(number, layer)
         make_signless(network)
+        for constant in globals_of(op).values():
+            make_constant_signless(constant)

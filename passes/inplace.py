@@ -20,7 +20,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xdsl.context import Context
-from xdsl.dialects import func
+from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import ModuleOp, StringAttr
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
@@ -83,6 +83,8 @@ def refusal(layer: DepthwiseConv2DOp, function: func.FuncOp) -> str | None:
         return f"stride [{along_h.stride}, {along_w.stride}]"
     if shape(layer.input) != shape(layer.output):
         return f"{shape(layer.input)} becomes {shape(layer.output)}"
+    if isinstance(source.owner, memref.GetGlobalOp):
+        return "the input is a constant"
     if any(port.value is source for port in network_outputs(function)):
         return "the input is an output of the network"
     readers = [

@@ -8,6 +8,7 @@
 
 "memref.global"() <{sym_name = "factors", type = memref<2x2xi32>, initial_value = dense<[[1, -2147483648], [3, -4]]> : tensor<2x2xi32>, sym_visibility = "private", constant, alignment = 4 : i64}> : () -> ()
 "memref.global"() <{sym_name = "splat", type = memref<18xi8>, initial_value = dense<-128> : tensor<18xi8>, sym_visibility = "private", constant}> : () -> ()
+"memref.global"() <{sym_name = "floats", type = memref<4xf32>, initial_value = dense<"0x0000003F0000807F000080FF0000C07F"> : tensor<4xf32>, sym_visibility = "private", constant}> : () -> ()
 
 // A hook is a macro that its user may define before, and else is nothing.
 // CHECK:      #ifndef layer_end
@@ -57,6 +58,9 @@ func.func @caller(%x: memref<1x8x8x16xi8>, %w: memref<1x1xi8>) {
 // CHECK-NEXT:   -128, -128, -128, -128, -128, -128, -128, -128, -128, -128, -128, -128, -128, -128, -128, -128,
 // CHECK-NEXT:   -128, -128,
 // CHECK-NEXT: };
+// CHECK-NEXT: const float floats[4] = {
+// CHECK-NEXT:   0.5f, (1.0f / 0.0f), (-1.0f / 0.0f), (0.0f / 0.0f),
+// CHECK-NEXT: };
 
 // CODE:      #include <stdint.h>
 // CODE:      extern const int32_t factors[4] TINYML_ALIGNED(4);
@@ -66,6 +70,7 @@ func.func @caller(%x: memref<1x8x8x16xi8>, %w: memref<1x1xi8>) {
 
 // CONSTANTS:      #include <stdint.h>
 // CONSTANTS:      extern const int8_t splat[18];
+// CONSTANTS-NEXT: extern const float floats[4];
 // CONSTANTS-NEXT: const int32_t factors[4]
 // CONSTANTS:      const int8_t splat[18] = {
 // CONSTANTS-NOT:  void

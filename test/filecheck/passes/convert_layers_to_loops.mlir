@@ -113,3 +113,16 @@ func.func @main(%x: memref<4xi8> {tinyml.input = #tinyml.tensor<"x">}) {
 // CHECK-NEXT: tinyml.reshape
 // CHECK:      func.func @main(
 // CHECK-NEXT: "test.op"(%x)
+
+// -----
+
+// A constant that a layer reads as a buffer is signless as well: 200 is -56.
+"memref.global"() <{sym_name = "c", type = memref<2xui8>, initial_value = dense<[7, 200]> : tensor<2xui8>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%y: memref<2x1xui8> {tinyml.output = #tinyml.tensor<"y">}) {
+  %c = memref.get_global @c : memref<2xui8>
+  tinyml.reshape ins(%c : memref<2xui8>) outs(%y : memref<2x1xui8>)
+  func.return
+}
+// CHECK:      sym_name = "c", type = memref<2xi8>, initial_value = dense<[7, -56]> : tensor<2xi8>
+// CHECK:      %c = memref.get_global @c : memref<2xi8>
+// CHECK-NEXT: func.call @layer_00_reshape(%c, %y)

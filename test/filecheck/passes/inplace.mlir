@@ -31,3 +31,19 @@ func.func @main(%x: memref<1x4x4x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
     zero_points [0, 0, 0] clamp [-128, 127] rounding double
   func.return
 }
+
+// -----
+
+// Its input lies in flash.
+"memref.global"() <{sym_name = "c", type = memref<1x4x4x4xi8>, initial_value = dense<1> : tensor<1x4x4x4xi8>, sym_visibility = "private", constant}> : () -> ()
+"memref.global"() <{sym_name = "w", type = memref<3x3x4xi8>, initial_value = dense<1> : tensor<3x3x4xi8>, sym_visibility = "private", constant}> : () -> ()
+"memref.global"() <{sym_name = "rq", type = memref<4x2xi32>, initial_value = dense<1> : tensor<4x2xi32>, sym_visibility = "private", constant}> : () -> ()
+func.func @main(%y: memref<1x4x4x4xi8> {tinyml.output = #tinyml.tensor<"y">}) {
+  %c = memref.get_global @c : memref<1x4x4x4xi8>
+  tinyml.depthwise_conv2d ins(%c : memref<1x4x4x4xi8>) outs(%y : memref<1x4x4x4xi8>)
+    weights @w requant @rq window <[3, 3], pad = [1, 1, 1, 1]>
+    zero_points [0, 0] clamp [-128, 127] rounding double
+  // CHECK: tinyml.kernel = #tinyml.kernel<either>, tinyml.not_in_place = "the input is a constant"
+  // PLAN:  tinyml.arena_bytes = 64 : i64
+  func.return
+}
