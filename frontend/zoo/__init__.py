@@ -47,6 +47,12 @@ def _mobilenetv2() -> Architecture:
     return mobilenetv2
 
 
+def _mobilenetv2_rd() -> Architecture:
+    from tinyml.frontend.zoo.mobilenetv2 import mobilenetv2_rd
+
+    return mobilenetv2_rd
+
+
 def _resnet8() -> Architecture:
     from tinyml.frontend.zoo.resnet import resnet8
 
@@ -64,6 +70,7 @@ ZOO: dict[str, Callable[[], Architecture]] = {
     "dscnn": _dscnn,
     "mcunet": _mcunet,
     "mobilenetv2": _mobilenetv2,
+    "mobilenetv2_rd": _mobilenetv2_rd,
     "resnet18": _resnet18,
     "resnet8": _resnet8,
 }

@@ -7,7 +7,7 @@ of github.com/mit-han-lab/mcunet, which the caller provides.
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from tinyml.frontend.zoo.modules import (
     nn,
     normalized_conv,
 )
-from tinyml.frontend.zoo.netcfg import Block, Convolution, read_netcfg
+from tinyml.frontend.zoo.netcfg import Block, Convolution, NetConfig, read_netcfg
 
 
 def mcunet(netcfg: Path | str, resolution: int | None = None) -> Any:
@@ -37,7 +37,13 @@ def mcunet(netcfg: Path | str, resolution: int | None = None) -> Any:
     | proxyless_mobile | 224 | 320,427,584 | 4,080,512 |
     """
     config = read_netcfg(netcfg)
-    size = config.resolution if resolution is None else resolution
+    return network(
+        config if resolution is None else replace(config, resolution=resolution)
+    )
+
+
+def network(config: NetConfig) -> Any:
+    """The module of a description."""
     parts: dict[str, Any] = {
         "stem": convolution(config.first),
         "blocks": nn.Sequential(*map(bottleneck, config.blocks)),
@@ -46,7 +52,8 @@ def mcunet(netcfg: Path | str, resolution: int | None = None) -> Any:
         parts["mix"] = convolution(config.mix)
     if config.classes is not None:
         parts["head"] = classifier(config.features, config.classes)
-    return Network((1, config.first.inputs, size, size), **parts)
+    size = config.resolution, config.resolution
+    return Network((1, config.first.inputs, *size), **parts)
 
 
 def convolution(layer: Convolution) -> Any:

@@ -90,15 +90,17 @@ def inverted_bottleneck(
     shortcut: bool,
 ) -> Any:
     """
-    MobileNetV2's block: 1x1 to `middle` channels unless `expand` is false, depthwise,
-    1x1 to `outputs` without activation; `shortcut` adds the input.
+    MobileNetV2's block: 1x1 to `middle` channels unless `expand` is false, depthwise
+    unless `kernel` is 0, 1x1 to `outputs` without activation; `shortcut` adds the
+    input.
     """
     parts: dict[str, Any] = {}
     if expand:
         parts["expand"] = normalized_conv(inputs, middle, activation=nn.ReLU6())
-    parts["depthwise"] = normalized_conv(
-        middle, middle, kernel, stride=stride, groups=middle, activation=nn.ReLU6()
-    )
+    if kernel:
+        parts["depthwise"] = normalized_conv(
+            middle, middle, kernel, stride=stride, groups=middle, activation=nn.ReLU6()
+        )
     parts["project"] = normalized_conv(middle, outputs)
     body = sequence(**parts)
     return Residual(body) if shortcut else body

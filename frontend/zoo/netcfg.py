@@ -36,7 +36,10 @@ class Convolution:
 
 @dataclass(frozen=True)
 class Block:
-    """An inverted bottleneck. `middle` is `inputs` if it does not expand."""
+    """
+    An inverted bottleneck. `middle` is `inputs` if it does not expand; with a kernel of
+    0, which no file has, there is no depthwise convolution, and no stride.
+    """
 
     inputs: int
     middle: int

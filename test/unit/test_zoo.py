@@ -21,15 +21,26 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import DiagnosticException
 
+from tinyml.dialects.layer import LayerOp
+from tinyml.dialects.network import layer_name, layers, network_function
 from tinyml.frontend.zoo import ZOO, build
-from tinyml.frontend.zoo.netcfg import Block, parse_netcfg, read_netcfg
+from tinyml.frontend.zoo.layer_ir import network_layers
+from tinyml.frontend.zoo.mobilenetv2_config import (
+    REDISTRIBUTED,
+    STAGES,
+    Stages,
+    mobilenetv2_config,
+    scaled,
+)
+from tinyml.frontend.zoo.netcfg import Block, NetConfig, parse_netcfg, read_netcfg
 from tinyml.frontend.zoo.weights import draw
 
 NETCFG = Path(__file__).parents[3] / "shared" / "models" / "netcfg"
 KIB = 1024
-MBV2_035_144 = {"width": 0.35, "resolution": 144, "narrow_head": True}
+MBV2_035_144: dict[str, Any] = {"width": 0.35, "resolution": 144, "narrow_head": True}
 
 needs_torch = pytest.mark.skipif(
     find_spec("torch") is None, reason="torch is not installed (tinyml-xdsl[torch])"
@@ -116,6 +127,7 @@ def measure(name: str, **options: Any) -> tuple[Meter, int]:
         ("mobilenetv2", {}, (1, 1000), 300_774_272, 3_504_872),
         ("mobilenetv2", {"width": 0.35}, (1, 1000), 59_285_808, 1_677_128),
         ("mobilenetv2", MBV2_035_144, (1, 1000), 23_499_152, 750_280),
+        ("mobilenetv2_rd", {}, (1, 1000), 292_721_024, 3_564_808),
         ("resnet8", {}, (1, 10), 12_501_632, 78_186),
         ("resnet18", {}, (1, 1000), 1_814_073_344, 11_689_512),
         ("dscnn", {}, (1, 12), 2_656_768, 23_756),
@@ -139,6 +151,7 @@ def test_published_sizes(
     [
         # MCUNetV2 (arXiv:2110.15352): 1372 kB layer by layer.
         ("mobilenetv2", {}, 1372 * KIB),
+        ("mobilenetv2_rd", {}, 1372 * KIB),
         ("resnet8", {}, 49_152),
         ("dscnn", {}, 16_000),
         ("autoencoder", {}, 768),
@@ -241,7 +254,6 @@ def test_keras_padding(size: int, kernel: int, stride: int, padding: tuple[int, 
     assert same_padding(size, kernel, stride) == padding
 
 
-@needs_torch
 @pytest.mark.parametrize(
     "channels, width, expected",
     [
@@ -257,9 +269,69 @@ def test_keras_padding(size: int, kernel: int, stride: int, padding: tuple[int, 
     ],
 )
 def test_channels_are_divisible(channels: int, width: float, expected: int):
-    from tinyml.frontend.zoo.mobilenetv2 import scaled
-
     assert scaled(channels, width) == expected
+
+
+def test_widths_of_mobilenetv2():
+    """Published networks of this width have 5 and 11 channels nowhere."""
+    config = mobilenetv2_config(**MBV2_035_144)
+    widths = [block.outputs for block in config.blocks]
+    assert list(dict.fromkeys(widths)) == [8, 16, 24, 32, 56, 112]
+    assert (config.first.outputs, config.features) == (16, 448)
+
+
+# Layers
+
+
+@pytest.mark.parametrize(
+    "config, macs",
+    [
+        (mobilenetv2_config(), 300_774_272),
+        (mobilenetv2_config(stages=REDISTRIBUTED), 292_721_024),
+        (mobilenetv2_config(**MBV2_035_144), 23_499_152),
+    ],
+)
+def test_layers_of_mobilenetv2(config: NetConfig, macs: int):
+    module = network_layers(config)
+    module.verify()
+    assert sum(layer.macs() for layer in network(module)) == macs
+
+
+@needs_torch
+@pytest.mark.parametrize(
+    "name, stages", [("mobilenetv2", STAGES), ("mobilenetv2_rd", REDISTRIBUTED)]
+)
+def test_layers_and_modules_agree(name: str, stages: Stages):
+    """Each layer has as many weights as its module, in the same order."""
+    listed = network(network_layers(mobilenetv2_config(resolution=32, stages=stages)))
+    weights = [
+        prod(type.get_shape())
+        for layer in listed
+        for kind, (_, type) in layer.constants().items()
+        if kind == "weights"
+    ]
+    module = build(name, seed=None, resolution=32)
+    assert weights == [p.numel() for p in module.parameters() if p.dim() > 1]
+
+
+def test_names_of_layers():
+    """What a description does not have is not there."""
+    module = network_layers(parse_netcfg(description()))
+    assert [layer_name(layer) for layer in network(module)] == [
+        "stem",
+        "block 1 depthwise",
+        "block 1 project",
+        "block 2 expand",
+        "block 2 depthwise",
+        "block 2 project",
+        "block 2 add",
+        "mean",
+        "linear",
+    ]
+
+
+def network(module: ModuleOp) -> list[LayerOp]:
+    return layers(network_function(module))
 
 
 # Weights
