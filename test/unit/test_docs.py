@@ -1,5 +1,6 @@
 """Pages that are generated are what their generators say."""
 
+import runpy
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,3 +28,9 @@ def test_picture_of_memory_is_fresh():
     digits = load_model(ROOT / "examples" / "digits" / "digits_int8.onnx")
     memory = replace(memory_map(lower(digits, "@default")), network="digits_int8")
     assert (DOCS / "memory_digits.svg").read_text("utf-8") == memory_svg(memory)
+
+
+def test_mcunetv2_page_is_fresh():
+    """Else: .venv/bin/python benchmarks/mcunetv2.py > docs/mcunetv2.md"""
+    script = runpy.run_path(str(ROOT / "benchmarks" / "mcunetv2.py"))
+    assert (DOCS / "mcunetv2.md").read_text() == script["page"]()
