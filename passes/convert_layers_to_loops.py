@@ -40,6 +40,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
     TensorType,
     UnitAttr,
+    UnrealizedConversionCastOp,
     i8,
     i64,
 )
@@ -50,9 +51,10 @@ from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.constants import constant_global
 from tinyml.dialects.kernel import Traversal, kernel_of
-from tinyml.dialects.layer import LayerOp
+from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.tinyml import AllocOp, ReshapeOp, SliceOp, TransposeOp
+from tinyml.dialects.views import view_of
 from tinyml.passes.constant_pool import globals_of
 from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
 from tinyml.passes.loops import (
@@ -196,6 +198,11 @@ def make_signless(function: func.FuncOp) -> None:
         if signless(value.type) != value.type:
             Rewriter.replace_value_with_new_type(value, signless(value.type))
     function.update_function_type()
+    for op in [*function.body.block.ops]:
+        # Bytes of an unsigned buffer are a view of it from now on.
+        if isinstance(op, UnrealizedConversionCastOp):
+            (source,), (result,) = op.inputs, op.outputs
+            Rewriter.replace_op(op, view_of(source, buffer_type(result).get_shape()))
 
 
 def make_constant_signless(op: memref.GlobalOp) -> None:

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from tinyml.dialects.kernel import Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp, shape
+from tinyml.dialects.stage import StageOp
 from tinyml.dialects.weighted import DepthwiseConv2DOp
+from tinyml.passes.stage_plan import planned_stage
 
 SCRATCH_AT = "tinyml.scratch_at"
 """The offset of a layer's scratch memory in the arena, once planned."""
@@ -21,6 +23,8 @@ def delayed_rows(op: DepthwiseConv2DOp) -> int:
 
 def kernel_scratch(op: LayerOp) -> int:
     """Bytes of scratch memory that the layer's kernel needs."""
+    if isinstance(op, StageOp):
+        return planned_stage(op).scratch
     kernel = kernel_of(op)
     if kernel.traversal is not Traversal.CHANNELS:
         return 0

@@ -28,7 +28,9 @@ from xdsl.passes import ModulePass
 from tinyml.dialects.kernel import REUSE, ReuseAttr, Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.stage import StageOp
 from tinyml.passes.access_order import STEPS, least_above, least_below
+from tinyml.passes.stage_plan import stage_below
 
 LARGEST = 1 << 26
 """Elements of an output above which nothing is shared; no core has such an arena."""
@@ -39,6 +41,8 @@ def reuses(op: LayerOp) -> list[ReuseAttr]:
     kernel, size = kernel_of(op), buffer_bytes(buffer_type(op.layer_output))
     if kernel.traversal is Traversal.CHANNELS:
         return [ReuseAttr.get(0, size, buffer_bytes(buffer_type(op.operands[0])), True)]
+    if isinstance(op, StageOp):
+        return stage_reuses(op)
     if type(op) not in STEPS or prod(shape(op.layer_output)) > LARGEST:
         return []
     steps, found = STEPS[type(op)](op), list[ReuseAttr]()
@@ -55,6 +59,19 @@ def reuses(op: LayerOp) -> list[ReuseAttr]:
         )
         if below < size or above < input_size:
             found.append(ReuseAttr.get(index, below, above))
+    return found
+
+
+def stage_reuses(op: StageOp) -> list[ReuseAttr]:
+    """The same of a stage, which runs forwards."""
+    size = buffer_bytes(buffer_type(op.output))
+    found: list[ReuseAttr] = []
+    for index, value in enumerate(op.layer_inputs):
+        input_size = buffer_bytes(buffer_type(value))
+        below = stage_below(op, index)
+        below = -input_size if below is None else max(-input_size, min(below, size))
+        if below < size:
+            found.append(ReuseAttr.get(index, below, input_size))
     return found
 
 

@@ -27,15 +27,12 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, Region, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
-from tinyml.dialects.layer import LayerOp
-from tinyml.dialects.network import layer_name, layers, network_function
-from tinyml.dialects.stage import Halo, StageOp
-from tinyml.dialects.tinyml import AllocOp
+from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.stage import Halo
+from tinyml.passes.make_stage import make_stage
 from tinyml.passes.stage_graph import spatial_prefix
 
 
@@ -62,43 +59,3 @@ class PatchPass(ModulePass):
             )
         halo = Halo.RECOMPUTE, Halo.RECOMPUTE
         make_stage(prefix[: self.layers], (self.rows, self.columns), halo)
-
-
-def make_stage(
-    group: list[LayerOp], grid: tuple[int, int], halo: tuple[Halo, Halo]
-) -> StageOp:
-    """
-    Moves layers that follow one another into a stage, with the buffers between them.
-    Raises PassFailedException where a buffer between them is seen outside.
-    """
-    inside, last = set(group), group[-1]
-    written = [layer.layer_output for layer in group]
-    inputs: list[SSAValue] = []
-    for layer in group:
-        for value in layer.layer_inputs:
-            if value not in written and value not in inputs:
-                inputs.append(value)
-    for layer in group[:-1]:
-        value = layer.layer_output
-        outside = [use for use in value.uses if use.operation not in inside]
-        if outside or not isinstance(value.owner, AllocOp):
-            raise PassFailedException(
-                f"the output of {layer_name(layer)} is needed outside of the stage"
-            )
-    output = last.layer_output
-    block = Block(arg_types=[value.type for value in (*inputs, output)])
-    stage = StageOp(inputs, output, grid, halo, Region(block))
-    stage.location = last.location
-    Rewriter.insert_op(stage, InsertPoint.after(last))
-    for value, argument in zip((*inputs, output), block.args, strict=True):
-        argument.name_hint = value.name_hint
-        value.replace_uses_with_if(argument, lambda use: use.operation in inside)
-    for layer in group[:-1]:
-        alloc = layer.layer_output.owner
-        assert isinstance(alloc, AllocOp)
-        alloc.detach()
-        block.add_op(alloc)
-    for layer in group:
-        layer.detach()
-        block.add_op(layer)
-    return stage

@@ -5,7 +5,7 @@ The pipelines that have a name: from a network of layers to what the C printer s
 from __future__ import annotations
 
 LOWERING = (
-    "tinyml-annotate-memory,tinyml-convert-layers-to-loops,tinyml-lower-arena,"
+    "tinyml-annotate-memory,tinyml-lower-stages,tinyml-convert-layers-to-loops,tinyml-lower-arena,"
     "tinyml-insert-layer-hooks,dce,tinyml-mark-readonly,tinyml-check-memory"
 )
 

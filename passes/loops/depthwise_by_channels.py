@@ -20,7 +20,11 @@ from tinyml.dialects.weighted import DepthwiseConv2DOp
 from tinyml.passes.kernel_scratch import delayed_rows
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
-from tinyml.passes.loops.weighted import depthwise_sum, write_output
+from tinyml.passes.loops.weighted import (
+    depthwise_pixel,
+    depthwise_sum,
+    write_output,
+)
 
 
 def lower_by_channels(k: Kernel, layer: LayerOp, operands: Operands) -> None:
@@ -29,7 +33,7 @@ def lower_by_channels(k: Kernel, layer: LayerOp, operands: Operands) -> None:
     block, delay = kernel_of(op).channels, delayed_rows(op)
     y = operands["output"]
     ring = k.reshape(operands["scratch"], [delay, columns, block])
-    waiting = {**operands, "output": ring}
+    x = k.image(operands, "input")
 
     def slot(row: SSAValue) -> SSAValue:
         return k.insert(arith.RemSIOp(row, k.index(delay)), "slot")
@@ -40,8 +44,9 @@ def lower_by_channels(k: Kernel, layer: LayerOp, operands: Operands) -> None:
 
             def element(ox: SSAValue, c: SSAValue) -> None:
                 oc = k.add(c0, c, "oc")
-                acc = depthwise_sum(k, op, operands, (n, oy, ox), oc, oc)
-                write_output(k, op, waiting, acc, oc, place, ox, c)
+                pixel = depthwise_pixel(k, op, x, n, oy, ox)
+                acc = depthwise_sum(k, op, operands, x, pixel, oc, oc)
+                write_output(k, op, operands, acc, oc, ring, place, ox, c)
 
             k.nest([columns, block], lambda at: element(*at), ["ox", "c"])
 

@@ -8,7 +8,8 @@ induction variable and the carried values to the next carried values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from math import prod
 
 from xdsl.builder import Builder
@@ -35,17 +36,44 @@ WRAP = arith.IntegerOverflowAttr("none")
 Carried = tuple[SSAValue, ...]
 
 
+@dataclass(frozen=True)
+class Image:
+    """
+    A feature map in memory, as a buffer of pixels times channels. Pixel (y, x) has the
+    number `y * pitch + x - base`; in a ring it lies at that number modulo `capacity`.
+    """
+
+    pixels: SSAValue
+    pitch: int
+    base: SSAValue | int = 0
+    capacity: int | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """
+    What a kernel makes of its layer's output: a few columns of row `y` from `x` on, and
+    where the feature maps lie, by operand name.
+    """
+
+    y: SSAValue
+    x: SSAValue
+    columns: int
+    images: Mapping[str, Image]
+
+
 class Kernel:
     """
     Inserts loop IR into a block. A kernel that runs `backward` takes the turns of its
     nests, which are over outputs, from the last to the first. `i32` sums and products
     are marked free of overflow (`nsw`) unless `wrap` is asked for; `index` ones never
-    overflow.
+    overflow. With a `part` it makes that part of its layer's output.
     """
 
-    def __init__(self, block: Block, backward: bool = False):
+    def __init__(self, block: Block, backward: bool = False, part: Part | None = None):
         self.head = block
         self.backward = backward
+        self.part = part
         self.builder = Builder(InsertPoint.at_end(block))
         self._constants: dict[tuple[Attribute, int | float], SSAValue] = {}
 
@@ -179,6 +207,10 @@ class Kernel:
     def compare(self, predicate: str, a: SSAValue, b: SSAValue) -> SSAValue:
         return self.insert(arith.CmpiOp(a, b, predicate))
 
+    def both(self, a: SSAValue, b: SSAValue) -> SSAValue:
+        """Whether two conditions hold."""
+        return self.insert(arith.AndIOp(a, b))
+
     def select(self, condition: SSAValue, a: SSAValue, b: SSAValue) -> SSAValue:
         return self.insert(arith.SelectOp(condition, a, b))
 
@@ -239,6 +271,64 @@ class Kernel:
         """The buffer as one dimension."""
         return self.reshape(buffer, [prod(buffer_type(buffer).get_shape())])
 
+    # Feature maps
+
+    def image(self, operands: Mapping[str, SSAValue], name: str) -> Image:
+        """A feature map by pixels; a whole batch counts as one image, row by row."""
+        if self.part is not None:
+            return self.part.images[name]
+        buffer = operands[name]
+        batch, rows, columns, channels = buffer_type(buffer).get_shape()
+        pixels = self.reshape(buffer, [batch * rows * columns, channels])
+        return Image(pixels, columns)
+
+    def pixel(self, image: Image, y: SSAValue, x: SSAValue) -> SSAValue:
+        """Where a pixel lies; those to its right lie behind it."""
+        number = self.add(self.mul(y, self.index(image.pitch)), x, "pixel")
+        base = self.index(image.base) if isinstance(image.base, int) else image.base
+        number = self.sub(number, base, "pixel")
+        if image.capacity is None:
+            return number
+        return self.remainder(number, image.capacity)
+
+    def remainder(self, number: SSAValue, divisor: int) -> SSAValue:
+        """Of a number that is not negative."""
+        if divisor == 1:
+            return self.index(0)
+        return self.insert(arith.RemSIOp(number, self.index(divisor)), "slot")
+
+    def rows_below(self, image: Image, pixel: SSAValue, rows: int) -> SSAValue:
+        """Where the pixel lies that is so many rows below one whose place is known."""
+        if image.capacity is None:
+            return self.add(pixel, self.index(rows * image.pitch), "pixel")
+        step = rows * image.pitch % image.capacity
+        below = self.add(pixel, self.index(step))
+        around = self.sub(below, self.index(image.capacity))
+        inside = self.compare("slt", below, self.index(image.capacity))
+        return self.select(inside, below, around)
+
+    def over_rows(
+        self, batch: int, rows: int, body: Callable[[SSAValue, SSAValue], None]
+    ) -> None:
+        """`body(image, row)` for each row of the output that the kernel makes."""
+        if self.part is not None:
+            body(self.index(0), self.part.y)
+        else:
+            self.nest([batch, rows], lambda at: body(*at), ["n", "oy"])
+
+    def over_columns(self, columns: int, body: Callable[[SSAValue], None]) -> None:
+        """`body(column)` for each column of the output that the kernel makes."""
+        if (part := self.part) is not None:
+            columns = part.columns
+            first = part.x
+
+            def turn(i: SSAValue, _: Carried) -> None:
+                body(self.add(first, i, "ox"))
+
+            self.loop(0, columns, turn, hint="i")
+        else:
+            self.nest([columns], lambda at: body(*at), ["ox"])
+
     # Loops
 
     def loop(
@@ -249,17 +339,17 @@ class Kernel:
         carried: Sequence[SSAValue] = (),
         hint: str = "i",
         hints: Sequence[str] = (),
+        step: int = 1,
     ) -> Carried:
         """
-        `for low <= i < high` with step 1; returns what the last turn yields. A loop of
+        `for low <= i < high` in steps; returns what the last turn yields. A loop of
         exactly one turn is not built. `hints` name the carried values.
         """
         low = self.index(low) if isinstance(low, int) else low
         high = self.index(high) if isinstance(high, int) else high
         if (a := self.known(low)) is not None and (b := self.known(high)) is not None:
-            if b - a == 1:
+            if 0 < b - a <= step:
                 return tuple(body(low, tuple(carried)) or ())
-        step = self.index(1)
         block = Block(arg_types=[IndexType(), *(value.type for value in carried)])
         for argument, name in zip(block.args, [hint, *hints]):
             argument.name_hint = name
@@ -268,11 +358,24 @@ class Kernel:
         results = body(block.args[0], tuple(block.args[1:])) or ()
         self.builder.insert(scf.YieldOp(*results))
         self.builder = outer
-        loop = scf.ForOp(low, high, step, list(carried), block)
+        loop = scf.ForOp(low, high, self.index(step), list(carried), block)
         self.builder.insert(loop)
         for result, name in zip(loop.results, hints):
             result.name_hint = name
         return tuple(loop.results)
+
+    def when(self, condition: SSAValue | None, body: Callable[[], None]) -> None:
+        """What happens only if a condition holds; None always does."""
+        if condition is None:
+            body()
+            return
+        block = Block()
+        outer = self.builder
+        self.builder = Builder(InsertPoint.at_end(block))
+        body()
+        self.builder.insert(scf.YieldOp())
+        self.builder = outer
+        self.builder.insert(scf.IfOp(condition, [], [block]))
 
     def nest(
         self,

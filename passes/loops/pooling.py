@@ -36,33 +36,51 @@ def lower_pool(
     Combines the elements of each window, starting from `first`; `finish` gets the
     result and the number of elements in the window, an index.
     """
-    x, y = operands["input"], operands["output"]
-    _, height, width, _ = shape(op.input)
+    x, y = k.image(operands, "input"), k.image(operands, "output")
+    _, height, width, channels = shape(op.input)
+    batch, rows, columns, _ = shape(op.output)
     along_h, along_w = op.window.axes
+    padded = any(axis.pad_before or axis.pad_after for axis in op.window.axes)
 
-    def output(n: SSAValue, oy: SSAValue, ox: SSAValue, c: SSAValue) -> None:
+    def output_row(n: SSAValue, oy: SSAValue) -> None:
         iy0, ky_low, ky_high = k.taps(along_h, oy, height, "iy")
-        ix0, kx_low, kx_high = k.taps(along_w, ox, width, "ix")
+        first_row = k.add(k.mul(n, k.index(height)), k.tap(iy0, ky_low, along_h))
+        row = k.add(k.mul(n, k.index(rows)), oy)
 
-        def window_row(ky: SSAValue, carried: Carried) -> Carried:
-            iy = k.tap(iy0, ky, along_h)
+        def output_pixel(ox: SSAValue) -> None:
+            ix0, kx_low, kx_high = k.taps(along_w, ox, width, "ix")
+            corner = k.pixel(x, first_row, k.tap(ix0, kx_low, along_w))
+            target = k.pixel(y, row, ox)
+            count = k.index(along_h.kernel * along_w.kernel)
+            if padded:
+                count = k.mul(k.sub(ky_high, ky_low), k.sub(kx_high, kx_low))
 
-            def window_pixel(kx: SSAValue, carried: Carried) -> Carried:
-                element = k.load_i32(x, n, iy, k.tap(ix0, kx, along_w), c)
-                return (combine(carried[0], element),)
+            def output(c: SSAValue) -> None:
+                def window_row(ky: SSAValue, carried: Carried) -> Carried:
+                    acc, start = carried
 
-            return k.loop(kx_low, kx_high, window_pixel, carried, "kx", ["acc"])
+                    def window_pixel(kx: SSAValue, carried: Carried) -> Carried:
+                        place = k.tap(start, k.sub(kx, kx_low), along_w)
+                        element = k.load_i32(x.pixels, place, c)
+                        return (combine(carried[0], element),)
 
-        start = (k.i32(first),)
-        (acc,) = k.loop(ky_low, ky_high, window_row, start, "ky", ["acc"])
-        count = k.mul(k.sub(ky_high, ky_low), k.sub(kx_high, kx_low))
-        if along_h.pad_before == along_h.pad_after == 0:
-            if along_w.pad_before == along_w.pad_after == 0:
-                count = k.index(along_h.kernel * along_w.kernel)
-        clamped = k.clamp(finish(acc, count), *integers(op.clamp))
-        k.store(clamped, y, n, oy, ox, c)
+                    (acc,) = k.loop(
+                        kx_low, kx_high, window_pixel, (acc,), "kx", ["acc"]
+                    )
+                    return acc, k.rows_below(x, start, along_h.dilation)
 
-    k.nest(shape(op.output), lambda at: output(*at), ["n", "oy", "ox", "c"])
+                start = (k.i32(first), corner)
+                acc, _ = k.loop(
+                    ky_low, ky_high, window_row, start, "ky", ["acc", "row"]
+                )
+                clamped = k.clamp(finish(acc, count), *integers(op.clamp))
+                k.store(clamped, y.pixels, target, c)
+
+            k.nest([channels], lambda at: output(*at), ["c"])
+
+        k.over_columns(columns, output_pixel)
+
+    k.over_rows(batch, rows, output_row)
 
 
 def lower_max_pool2d(k: Kernel, op: MaxPool2DOp, operands: Operands) -> None:

@@ -42,21 +42,31 @@ def repeats(indices: np.ndarray, size: int, outputs: int) -> int | None:
 
 
 def lower_resize_nearest(k: Kernel, op: ResizeNearestOp, operands: Operands) -> None:
-    x, y = operands["input"], operands["output"]
+    x, y = k.image(operands, "input"), k.image(operands, "output")
     (height, rows), (width, columns) = sizes(op)
+    batch, _, _, channels = shape(op.output)
 
     def source(name: str, i: SSAValue, size: int, outputs: int) -> SSAValue:
         if name in operands:
             return k.to_index(k.load(operands[name], i))
         return k.div(i, k.index(outputs // size))
 
-    def element(at: tuple[SSAValue, ...]) -> None:
-        n, oy, ox, c = at
-        iy = source("rows", oy, height, rows)
-        ix = source("columns", ox, width, columns)
-        k.store(k.load(x, n, iy, ix, c), y, *at)
+    def output_row(n: SSAValue, oy: SSAValue) -> None:
+        iy = k.add(k.mul(n, k.index(height)), source("rows", oy, height, rows))
+        row = k.add(k.mul(n, k.index(rows)), oy)
 
-    k.nest(shape(op.output), element, ["n", "oy", "ox", "c"])
+        def output_pixel(ox: SSAValue) -> None:
+            place = k.pixel(x, iy, source("columns", ox, width, columns))
+            target = k.pixel(y, row, ox)
+
+            def element(at: tuple[SSAValue, ...]) -> None:
+                k.store(k.load(x.pixels, place, *at), y.pixels, target, *at)
+
+            k.nest([channels], element, ["c"])
+
+        k.over_columns(columns, output_pixel)
+
+    k.over_rows(batch, rows, output_row)
 
 
 def bilinear_tables(op: ResizeBilinearOp) -> dict[str, np.ndarray]:
@@ -69,8 +79,9 @@ def bilinear_tables(op: ResizeBilinearOp) -> dict[str, np.ndarray]:
 
 
 def lower_resize_bilinear(k: Kernel, op: ResizeBilinearOp, operands: Operands) -> None:
-    x, y = operands["input"], operands["output"]
+    x, y = k.image(operands, "input"), k.image(operands, "output")
     batch, rows, columns, channels = shape(op.output)
+    height = shape(op.input)[1]
     one, half = k.i32(1 << FRACTION_BITS), k.i32(1 << (2 * FRACTION_BITS - 1))
 
     def taps(name: str, i: SSAValue) -> tuple[SSAValue, SSAValue, SSAValue]:
@@ -82,30 +93,36 @@ def lower_resize_bilinear(k: Kernel, op: ResizeBilinearOp, operands: Operands) -
     def output_row(n: SSAValue, oy: SSAValue) -> None:
         y0, y1, down = taps("rows", oy)
         up = k.sub(one, down)
+        first = k.mul(n, k.index(height))
+        row = k.add(k.mul(n, k.index(rows)), oy)
 
         def output_pixel(ox: SSAValue) -> None:
             x0, x1, right = taps("columns", ox)
             left = k.sub(one, right)
+            corners = [
+                (k.pixel(x, k.add(first, y0), ix), k.pixel(x, k.add(first, y1), ix))
+                for ix in (x0, x1)
+            ]
+            target = k.pixel(y, row, ox)
 
             def element(c: SSAValue) -> None:
-                def column(ix: SSAValue) -> SSAValue:
+                def column(upper: SSAValue, lower: SSAValue) -> SSAValue:
                     """The blend of two rows, with 10 fractional bits."""
-                    upper = k.mul(k.load_i32(x, n, y0, ix, c), up)
-                    return k.add(upper, k.mul(k.load_i32(x, n, y1, ix, c), down))
+                    above = k.mul(k.load_i32(x.pixels, upper, c), up)
+                    return k.add(above, k.mul(k.load_i32(x.pixels, lower, c), down))
 
-                total = k.add(
-                    k.mul(column(x0), left), k.mul(column(x1), right), "total"
-                )
+                parts = [column(*corner) for corner in corners]
+                total = k.add(k.mul(parts[0], left), k.mul(parts[1], right), "total")
                 positive = k.compare("sgt", total, k.i32(0))
                 nudged = k.select(positive, k.add(total, half), k.sub(total, half))
                 value = k.div(nudged, k.i32(1 << (2 * FRACTION_BITS)))
-                k.store(value, y, n, oy, ox, c)
+                k.store(value, y.pixels, target, c)
 
             k.nest([channels], lambda at: element(*at), ["c"])
 
-        k.nest([columns], lambda at: output_pixel(*at), ["ox"])
+        k.over_columns(columns, output_pixel)
 
-    k.nest([batch, rows], lambda at: output_row(*at), ["n", "oy"])
+    k.over_rows(batch, rows, output_row)
 
 
 LOWERINGS: Lowerings = {

@@ -1,0 +1,134 @@
+"""
+A stage's schedule and its memory, from what stands on the stage.
+
+Pure reading of IR: every pass that asks what a stage needs or does asks here, so that
+planning and lowering cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from xdsl.ir import SSAValue
+from xdsl.utils.exceptions import DiagnosticException
+
+from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
+from tinyml.dialects.network import layer_name
+from tinyml.dialects.stage import StageOp
+from tinyml.dialects.tinyml import (
+    AvgPool2DOp,
+    Conv2DOp,
+    DepthwiseConv2DOp,
+    MaxPool2DOp,
+    ResizeBilinearOp,
+    ResizeNearestOp,
+)
+from tinyml.passes.arena import align_up
+from tinyml.passes.geometry import Reach
+from tinyml.passes.stage_graph import stage_graph
+from tinyml.passes.stage_schedule import (
+    Ring,
+    StageProblem,
+    StageSchedule,
+    least_below,
+    stage_schedule,
+)
+
+RING_ALIGNMENT = 4
+"""Bytes."""
+
+WINDOWED = (
+    AvgPool2DOp,
+    Conv2DOp,
+    DepthwiseConv2DOp,
+    MaxPool2DOp,
+    ResizeBilinearOp,
+    ResizeNearestOp,
+)
+"""Layers whose kernels can make a part of their output (`loops.kernel.Part`)."""
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A stage's schedule, the number of each buffer in it, and its scratch memory."""
+
+    schedule: StageSchedule
+    numbers: Mapping[SSAValue, int]
+    offsets: Mapping[int, int]
+    """Of each ring in the stage's scratch memory. Bytes."""
+    scratch: int
+    """Bytes of all rings."""
+
+    def ring(self, buffer: SSAValue) -> Ring | None:
+        return self.schedule.rings.get(self.numbers[buffer])
+
+
+def pixel_bytes(buffer: SSAValue) -> int:
+    """Bytes of one pixel of a feature map."""
+    _, rows, columns, _ = shape(buffer)
+    return buffer_bytes(buffer_type(buffer)) // (rows * columns)
+
+
+def places_alike(layer: LayerOp, index: int) -> bool:
+    """Whether a pixel of an input makes that pixel of the output, or all of them."""
+    reach = layer.access(index)
+    return reach is not None and all(is_alike(along) for along in reach)
+
+
+def is_alike(along: Reach) -> bool:
+    return along.input_range(3, 4) in ((3, 4), (0, 1))
+
+
+def refusal(layer: LayerOp) -> str | None:
+    """Why a layer cannot be made in parts, or None if it can."""
+    if any(len(shape(v)) != 4 or shape(v)[0] != 1 for v in layer.operands):
+        return "its buffers are not single images"
+    if any(pixel_bytes(v) != shape(v)[3] for v in layer.operands):
+        return "its elements are not bytes"
+    inputs = range(len(layer.layer_inputs))
+    if any(layer.access(index) is None for index in inputs):
+        return "its rows are not made of its input's rows"
+    if isinstance(layer, WINDOWED) or all(places_alike(layer, i) for i in inputs):
+        return None
+    return "it has no kernel that makes a part of its output"
+
+
+def planned_stage(stage: StageOp) -> PlannedStage:
+    """
+    How a stage runs. Raises DiagnosticException where it cannot run as it was decided.
+    """
+    layers = list(stage.layers)
+    for layer in layers:
+        if (reason := refusal(layer)) is not None:
+            raise DiagnosticException(
+                f"{layer_name(layer)} cannot run in a stage: {reason}"
+            )
+    graph, numbers = stage_graph(layers)
+    buffers = {number: value for value, number in numbers.items()}
+    inner = [layer.layer_output for layer in layers[:-1]]
+    passing = {numbers[value]: stage.passing(value) for value in inner}
+    try:
+        schedule = stage_schedule(graph, stage.tiles, passing, stage.pixels)
+    except StageProblem as problem:
+        raise DiagnosticException(f"{layer_name(stage)}: {problem}") from problem
+    offsets: dict[int, int] = {}
+    end = 0
+    for number, ring in schedule.rings.items():
+        offsets[number] = end
+        size = ring.pixels * pixel_bytes(buffers[number])
+        end = align_up(end + size, RING_ALIGNMENT)
+    return PlannedStage(schedule, numbers, offsets, end)
+
+
+def stage_below(stage: StageOp, index: int) -> int | None:
+    """
+    How many bytes below input `index` the stage's output has to start at least; None if
+    the input is never read.
+    """
+    plan = planned_stage(stage)
+    source, result = stage.block.args[index], stage.block.args[-1]
+    if source not in plan.numbers:
+        return None
+    sizes = pixel_bytes(source), pixel_bytes(result)
+    return least_below(plan.schedule, plan.numbers[source], *sizes)

@@ -1,0 +1,155 @@
+"""
+Stages of random layers with random decisions compute what their layers do, in C and in
+the interpreter, and write no byte outside of what was planned.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from host_library import HostLibrary
+from networks import (
+    AddLayer,
+    Limits,
+    add_add,
+    add_avg_pool,
+    add_concat,
+    add_conv2d,
+    add_depthwise,
+    add_extremum,
+    add_lookup,
+    add_max_pool,
+    add_mul,
+    add_prelu,
+    add_resize,
+    lower,
+    random_inputs,
+    random_network,
+    seeds,
+)
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.utils.exceptions import DiagnosticException, PassFailedException
+
+from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.stage import HALO, Halo, HaloAttr, StageOp
+from tinyml.dialects.tinyml import AllocOp
+from tinyml.interp.run import run_network
+from tinyml.passes.make_stage import make_stage
+from tinyml.passes.pipelines import LOWERING
+from tinyml.passes.stage_plan import planned_stage, refusal
+
+SPATIAL: list[AddLayer] = [
+    add_conv2d,
+    add_conv2d,
+    add_depthwise,
+    add_depthwise,
+    add_depthwise,
+    add_max_pool,
+    add_avg_pool,
+    add_add,
+    add_add,
+    add_mul,
+    add_extremum,
+    add_lookup,
+    add_prelu,
+    add_concat,
+    add_resize,
+]
+WAYS = [
+    (Halo.RECOMPUTE, Halo.RECOMPUTE),
+    (Halo.CACHE, Halo.RECOMPUTE),
+    (Halo.CACHE, Halo.CACHE),
+]
+PIPELINE = f"tinyml-select-kernels,tinyml-overlap,tinyml-plan-memory,{LOWERING}"
+SMALL = Limits(size=14, channels=4, kernel=4)
+TINY = Limits(size=6, channels=2, kernel=3)
+
+
+def put_into_stage(module: ModuleOp, r: random.Random) -> StageOp | None:
+    """Moves some layers that may run in one into a stage with random decisions."""
+    order = layers(network_function(module))
+    for _ in range(40):
+        first = r.randrange(len(order))
+        group = order[first : first + r.randint(2, 8)]
+        if any(refusal(layer) is not None for layer in group):
+            continue
+        size = group[-1].layer_output.type.get_shape()[1:3]
+        halo = r.choice(WAYS)
+        grid = [
+            1 if kept is Halo.CACHE else r.randint(1, min(n, 4))
+            for kept, n in zip(halo, size, strict=True)
+        ]
+        try:
+            return make_stage(group, (grid[0], grid[1]), halo, r.randint(1, 4))
+        except PassFailedException:
+            continue
+    return None
+
+
+def decide_buffers(stage: StageOp, r: random.Random) -> None:
+    """Some buffers are passed on in their own way."""
+    for op in stage.block.ops:
+        if isinstance(op, AllocOp) and r.random() < 0.3:
+            op.attributes[HALO] = ArrayAttr([HaloAttr(h) for h in r.choice(WAYS)])
+
+
+def staged_network(
+    r: random.Random, depth: int, limits: Limits
+) -> tuple[ModuleOp, ModuleOp] | None:
+    """A network, and the same with a stage that can run; None if none was found."""
+    module = random_network(r, depth, limits, SPATIAL)
+    staged = module.clone()
+    if (stage := put_into_stage(staged, r)) is None:
+        return None
+    if r.random() < 0.5:
+        decide_buffers(stage, r)
+    staged.verify()
+    try:
+        planned_stage(stage)
+    except DiagnosticException:
+        return None
+    return module, staged
+
+
+def staged_networks(
+    count: int, depth: int, limits: Limits
+) -> dict[str, tuple[ModuleOp, ModuleOp]]:
+    found: dict[str, tuple[ModuleOp, ModuleOp]] = {}
+    for seed in seeds(count):
+        pair = staged_network(random.Random(seed), depth, limits)
+        if pair is not None:
+            found[f"net_{seed}"] = pair
+    # Most of what is tried has to run.
+    assert len(found) > count // 2
+    return found
+
+
+def assert_equal(found: list[np.ndarray], expected: list[np.ndarray], name: str):
+    for a, b in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(a, b, name, strict=True)
+
+
+def test_stages_in_c(tmp_path: Path):
+    pairs = staged_networks(150, 8, SMALL)
+    lowered = {name: lower(staged, PIPELINE) for name, (_, staged) in pairs.items()}
+    library = HostLibrary(lowered, tmp_path)
+    for name, (module, _) in pairs.items():
+        for seed in range(2):
+            inputs = random_inputs(random.Random(f"{name} {seed}"), module)
+            expected = run_network(module, inputs)
+            assert_equal(library.run(name, inputs), expected, f"{name} {seed}")
+
+
+@pytest.mark.parametrize("seed", seeds(6))
+def test_stages_in_the_interpreter(seed: int):
+    pair = staged_network(random.Random(seed), 4, TINY)
+    if pair is None:
+        pytest.skip("these layers make no stage")
+    module, staged = pair
+    inputs = random_inputs(random.Random(seed), module)
+    expected = run_network(module, inputs)
+    assert_equal(run_network(staged, inputs), expected, "stage")
+    assert_equal(run_network(lower(staged, PIPELINE), inputs), expected, "loops")
