@@ -3,11 +3,11 @@ Puts layers that follow one another into a stage that streams rows, or blocks of
 
 Expects layers; `layers` of them from number `first` on become one `tinyml.stage`.
 Their rows stream through rings, from each layer to the next, so that nothing is made
-twice: `halo cache, recompute`. With `columns` vertical strips, what neighbouring strips
-share is made in both. With a `block`, layers take as many columns at a time from the
-layers before them, which need no whole rows then: `halo cache, cache`; in strips, on the
-buffers inside. Guarantees that nothing but the last layer's output is seen outside;
-fails where that is not so.
+twice: `halo cache, recompute`. With `columns` vertical strips, what neighbouring
+strips share is made in both. With a `block`, layers take as many columns at a time from
+the layers before them, which need no whole rows then: `halo cache, cache`; in strips,
+on the buffers inside. Guarantees that nothing but the last layer's output is seen
+outside; fails where that is not so.
 
 Before:
 
