@@ -18,6 +18,7 @@ PASSES = {
         "convert_layers_to_loops",
         "ConvertLayersToLoopsPass",
     ),
+    "tinyml-fold-constants": ("fold_constants", "FoldConstantsPass"),
     "tinyml-fold-dead-channels": (
         "fold_dead_channels",
         "FoldDeadChannelsPass",

@@ -10,8 +10,8 @@ LOWERING = (
 )
 
 FOLDING = (
-    "tinyml-fold-reshape,tinyml-fold-lookups,tinyml-fuse-activation,tinyml-fold-pad,"
-    "tinyml-fold-dead-channels"
+    "tinyml-fold-constants,tinyml-fold-reshape,tinyml-fold-lookups,"
+    "tinyml-fuse-activation,tinyml-fold-pad,tinyml-fold-dead-channels"
 )
 PLANNING = "tinyml-overlap,tinyml-schedule,tinyml-plan-memory"
 IN_PLACE = (
