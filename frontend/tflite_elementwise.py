@@ -51,8 +51,8 @@ def import_sum(
         lhs, rhs, output = operator.input(0), operator.input(1), operator.output
         importer.layer(
             op(
-                importer.operand(lhs, "int8"),
-                importer.operand(rhs, "int8"),
+                importer.value(lhs, "int8"),
+                importer.value(rhs, "int8"),
                 importer.result(output, "int8"),
                 add_multipliers(lhs.scale, rhs.scale, output.scale),
                 (lhs.zero_point, rhs.zero_point, output.zero_point),
@@ -69,8 +69,8 @@ def import_mul(importer: Importer, operator: Operator) -> None:
     lhs, rhs, output = operator.input(0), operator.input(1), operator.output
     importer.layer(
         MulOp(
-            importer.operand(lhs, "int8"),
-            importer.operand(rhs, "int8"),
+            importer.value(lhs, "int8"),
+            importer.value(rhs, "int8"),
             importer.result(output, "int8"),
             quantize_multiplier(lhs.scale * rhs.scale / output.scale),
             (lhs.zero_point, rhs.zero_point, output.zero_point),
@@ -90,8 +90,8 @@ def import_extremum(
             raise DiagnosticException("inputs and output are not quantized alike")
         importer.layer(
             op(
-                importer.operand(lhs, "int8"),
-                importer.operand(rhs, "int8"),
+                importer.value(lhs, "int8"),
+                importer.value(rhs, "int8"),
                 importer.result(output, "int8"),
             )
         )
@@ -246,7 +246,7 @@ def import_dequantize(importer: Importer, operator: Operator) -> None:
     importer.layer(DequantizeOp(x, y, source.scale, source.zero_point))
 
 
-BROADCAST = "int8; inputs are broadcast, one may be constant; fused activation"
+BROADCAST = "int8; inputs are broadcast; fused activation"
 
 HANDLERS: Handlers = {
     "ADD": Support(
@@ -266,11 +266,11 @@ HANDLERS: Handlers = {
     ),
     "MAXIMUM": Support(
         import_extremum(MaximumOp),
-        "int8, quantized alike; broadcast, one constant",
+        "int8, quantized alike; broadcast",
     ),
     "MINIMUM": Support(
         import_extremum(MinimumOp),
-        "int8, quantized alike; broadcast, one constant",
+        "int8, quantized alike; broadcast",
     ),
     "MUL": Support(import_mul, BROADCAST),
     "PRELU": Support(import_prelu, "int8; one slope per channel, or one for all"),

@@ -71,22 +71,28 @@ class Importer:
         )
 
     def value(self, tensor: Tensor, *types: str) -> SSAValue:
-        """The buffer of a tensor that an operator reads, of one of these types."""
+        """
+        The buffer of a tensor that an operator reads, of one of these types; it may be
+        constant.
+        """
         self.expect(tensor, *types)
         if tensor.index not in self.values:
-            state = "constant" if tensor.data is not None else "not yet written"
-            raise DiagnosticException(
-                f'input tensor "{tensor.name}" is {state}, expected an activation'
-            )
+            if not self.is_constant(tensor):
+                raise DiagnosticException(
+                    f'input tensor "{tensor.name}" is not yet written'
+                )
+            self.values[tensor.index] = self.constant_buffer(tensor)
         return self.values[tensor.index]
 
-    def operand(self, tensor: Tensor, *types: str) -> SSAValue:
-        """As `value`, but the tensor may be constant."""
-        if tensor.data is not None and tensor.index not in self.values:
-            self.expect(tensor, *types)
-            name = f"tensor_{tensor.index}"
-            self.values[tensor.index] = self.builder.constant_buffer(name, tensor.array)
-        return self.value(tensor, *types)
+    def constant_buffer(self, tensor: Tensor) -> SSAValue:
+        """A constant tensor as a buffer that layers read."""
+        array = self.array(tensor)
+        if array.dtype.name != tensor.type:
+            raise DiagnosticException(
+                f'tensor "{tensor.name}" is {tensor.type}, but folds to '
+                f"{array.dtype.name}"
+            )
+        return self.builder.constant_buffer(f"tensor_{tensor.index}", array)
 
     def is_constant(self, tensor: Tensor) -> bool:
         return tensor.data is not None or tensor.index in self.folded

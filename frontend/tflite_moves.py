@@ -92,7 +92,7 @@ def import_concatenation(importer: Importer, operator: Operator) -> None:
         raise DiagnosticException("a fused activation is not supported")
     same_grid(operator)
     tensors = [operator.input(i) for i in range(len(operator.inputs))]
-    inputs = [importer.operand(tensor, *ELEMENT_TYPES) for tensor in tensors]
+    inputs = [importer.value(tensor, *ELEMENT_TYPES) for tensor in tensors]
     axis = normal_axis(options.Axis(), len(output.shape))
     y = importer.result(output, *ELEMENT_TYPES)
     importer.layer(ConcatOp(inputs, y, axis))
@@ -113,7 +113,7 @@ def import_pack(importer: Importer, operator: Operator) -> None:
     same_grid(operator)
     parts: list[SSAValue] = []
     for tensor in tensors:
-        x = importer.operand(tensor, *ELEMENT_TYPES)
+        x = importer.value(tensor, *ELEMENT_TYPES)
         shape = (*tensor.shape[:axis], 1, *tensor.shape[axis:])
         parts.append(importer.builder.buffer(shape, tensor.element))
         importer.helper_layer(ReshapeOp(x, parts[-1]))

@@ -16,8 +16,9 @@ by `.venv/bin/python -m tinyml.tools.operators_page`.
 
 ## TensorFlow Lite
 
-Activations are int8; float32 and uint8 at the boundary. Shapes are static, an open
-batch size counts as 1. Fused activations: NONE, RELU, RELU6, RELU_N1_TO_1.
+Activations are int8; float32 and uint8 at the boundary. Any of them may be constant.
+Shapes are static, an open batch size counts as 1. Fused activations: NONE, RELU, RELU6,
+RELU_N1_TO_1.
 
 | operator | what works |
 |---|---|

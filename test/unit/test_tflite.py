@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from networks import lower
 from scalar_reference import (
     log_softmax_row,
     multiply_by_quantized_multiplier,
@@ -39,6 +40,7 @@ from tinyml.dialects.network import (
     network_outputs,
 )
 from tinyml.dialects.tinyml import ReshapeOp
+from tinyml.passes.pipelines import FOLDING
 
 F32 = np.float32
 
@@ -577,3 +579,31 @@ def test_layer_that_nobody_reads():
     assert [type(op) for op in only_layers(module)] == [ReshapeOp, ReshapeOp]
     (y,) = model.run(np.array([[1, 2, 3, 4]], np.int8))
     assert list(y) == [1, 2, 3, 4]
+
+
+def branch(model: Model, x: int, y: int, last: int) -> Model:
+    """The sum of bytes `x` and what is made of reals `y` and bytes `last`."""
+    y = model.op("QUANTIZE", [y], (1, 2, 2, 1), 0.5, 3)
+    filter = model.constant(np.array([[[[5]]]], np.int8), 0.5)
+    y = model.op("CONV_2D", [y, filter], (1, 2, 2, 1), 0.5, -4)
+    y = model.op("CONCATENATION", [y, last], (1, 2, 2, 2), 0.5, -4, Axis=3)
+    return model.output(model.op("ADD", [x, y], (1, 2, 2, 2), 1.0))
+
+
+def test_constant_activations():
+    """A constant tensor is a buffer like any other, one that was folded as well."""
+    x, rows = random_int8(4, 1, 2, 2, 2), random_int8(5, 2, 2)
+    reals = np.array([-3.2, 0.7, 8.0, 1.1], F32).reshape(1, 2, 2, 1)
+    model = Model()
+    inputs = [model.input(x.shape), model.input(reals.shape, None, 0, "float32")]
+    inputs.append(model.input((1, 2, 2, 1), 0.5, -4))
+    (expected,) = branch(model, *inputs).run(x, reals, rows.reshape(1, 2, 2, 1))
+    model = Model()
+    parts = [model.constant(row, 0.5, -4) for row in rows]
+    last = model.op("PACK", parts, (2, 2), 0.5, -4, ValuesCount=2)
+    last = model.op("RESHAPE", [last], (1, 2, 2, 1), 0.5, -4)
+    branch(model, model.input(x.shape), model.constant(reals), last)
+    (found,) = model.run(x)
+    assert np.array_equal(found, expected)
+    assert op_names(model.imported()) == ["quantize", "conv2d", "concat", "add"]
+    assert op_names(lower(model.imported(), FOLDING)) == ["add"]
