@@ -13,7 +13,7 @@ from xdsl.dialects.builtin import (
     DenseArrayBase,
     MemRefType,
 )
-from xdsl.ir import SSAValue
+from xdsl.ir import Operation, SSAValue
 from xdsl.irdl import (
     irdl_op_definition,
     operand_def,
@@ -183,3 +183,19 @@ class MeanOp(LayerOp):
         self.rounding.verify_is_one_of(SUM_ROUNDINGS, "means")
         if self.rounding.data is Rounding.F32:
             self.requant.verify_is_float()
+
+
+def gathers(op: Operation) -> bool:
+    """Whether a layer makes one pixel of a whole image: a global pool, or a mean."""
+    match op:
+        case MeanOp():
+            size = shape(op.input)
+            return len(size) == 4 and size[0] == 1 and integers(op.axes) == (1, 2)
+        case AvgPool2DOp():
+            sizes = zip(op.window.axes, shape(op.input)[1:3], strict=True)
+            return shape(op.output)[:3] == (1, 1, 1) and all(
+                (axis.kernel, axis.dilation, axis.pad_before) == (size, 1, 0)
+                for axis, size in sizes
+            )
+        case _:
+            return False

@@ -42,6 +42,7 @@ from tinyml.dialects.layer import (
     shape,
 )
 from tinyml.dialects.layer_format import integer_array
+from tinyml.dialects.pooling import gathers
 from tinyml.dialects.views import buffer_uses, is_view, root
 
 
@@ -183,6 +184,17 @@ class StageOp(LayerOp):
         """The layers inside, in order."""
         return (op for op in self.block.ops if isinstance(op, LayerOp))
 
+    @property
+    def image(self) -> tuple[int, int] | None:
+        """
+        Rows and columns of what the tiles are parts of: the output, or the input of a
+        last layer that gathers all of it; None if that is not one image.
+        """
+        *_, last = self.layers
+        buffer = last.layer_inputs[0] if gathers(last) else last.layer_output
+        _, rows, columns, _ = shape(buffer) if len(shape(buffer)) == 4 else (0,) * 4
+        return (rows, columns) if shape(buffer)[:1] == (1,) and rows else None
+
     def access(self, index: int) -> None:
         return None
 
@@ -191,14 +203,14 @@ class StageOp(LayerOp):
         return sum(layer.macs() for layer in self.layers)
 
     def verify_layer(self) -> None:
-        if len(shape(self.output)) != 4 or shape(self.output)[0] != 1:
+        if not any(self.layers):
+            raise VerifyException("no layer of the stage writes its output")
+        if (size := self.image) is None:
             raise VerifyException(f"{self.output.type} is not one image")
         parts = integers(self.grid)
         if len(parts) != 2:
             raise VerifyException(f"grid {list(parts)} is not [rows, columns]")
-        for count, size, axis in zip(
-            parts, shape(self.output)[1:3], ("rows", "columns"), strict=True
-        ):
+        for count, size, axis in zip(parts, size, ("rows", "columns"), strict=True):
             if not 1 <= count <= size:
                 raise VerifyException(f"{count} tiles of {size} {axis}")
         if self.halo == (Halo.RECOMPUTE, Halo.CACHE):
@@ -232,7 +244,7 @@ class StageOp(LayerOp):
             for index, value in enumerate(op.layer_inputs):
                 if root(value) not in written:
                     raise VerifyException(f"{op.name} reads what is not written yet")
-                if op.access(index) is None:
+                if op.access(index) is None and not gathers(op):
                     raise VerifyException(
                         f"the rows of {op.name} are not made of its input's rows"
                     )
@@ -241,7 +253,10 @@ class StageOp(LayerOp):
             written.add(target)
         if result not in written:
             raise VerifyException("no layer of the stage writes its output")
-        if any(root(op.layer_output) is not result for op in list(self.layers)[-1:]):
+        *others, last = self.layers
+        if any(gathers(op) for op in others):
+            raise VerifyException("a layer that gathers an image is not the last one")
+        if root(last.layer_output) is not result:
             raise VerifyException(
                 "the last layer of the stage does not write its output"
             )

@@ -39,6 +39,7 @@ from xdsl.dialects.builtin import (
     UnitAttr,
     UnrealizedConversionCastOp,
     i8,
+    i32,
     i64,
 )
 from xdsl.ir import Attribute, Block, Operation, Region, SSAValue
@@ -53,6 +54,7 @@ from tinyml.dialects.layer import (
     shape,
 )
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.pooling import gathers
 from tinyml.dialects.stage import StageOp
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import view_of
@@ -64,6 +66,7 @@ from tinyml.passes.convert_layers_to_loops import (
 )
 from tinyml.passes.geometry import Range
 from tinyml.passes.loops.kernel import Carried, Image, Kernel, Part
+from tinyml.passes.loops.pooling import lower_gather
 from tinyml.passes.stage_plan import (
     WINDOWED,
     PlannedStage,
@@ -115,6 +118,7 @@ class StageLowering:
     stage: StageOp
     plan: PlannedStage = field(init=False)
     layers: list[LayerOp] = field(init=False)
+    sums: SSAValue | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.plan = planned_stage(self.stage)
@@ -180,7 +184,14 @@ class StageLowering:
                 offset = k.index(self.plan.offsets[number])
                 view = memref.ViewOp(block.args[-2], offset, [], type)
                 found[value] = k.insert(view, value.name_hint)
+        if (at := self.plan.sums) is not None:
+            view = memref.ViewOp(block.args[-2], k.index(at), [], self.sums_type())
+            self.sums = k.insert(view, "sums")
         return found
+
+    def sums_type(self) -> MemRefType:
+        """A sum for each channel of the image that the last layer gathers."""
+        return MemRefType(i32, [shape(self.layers[-1].layer_inputs[0])[3]])
 
     def constants(self, k: Kernel, i: int) -> list[SSAValue]:
         """What the kernel of a layer gets of weights and tables."""
@@ -310,6 +321,8 @@ class KernelOfPart:
         for value, name in zip(layer.layer_inputs, names, strict=False):
             types[name] = self.bytes_type(value)
         types |= constants
+        if gathers(layer):
+            types["sums"] = lowering.sums_type()
         types[names[-1]] = self.bytes_type(layer.layer_output)
         block = Block(arg_types=[signless(type) for type in types.values()])
         for argument, name in zip(block.args, types, strict=True):
@@ -319,14 +332,17 @@ class KernelOfPart:
         images = {
             name: self.image(k, value, name, arguments)
             for value, name in zip(layer.operands, names, strict=True)
+            if not (gathers(layer) and value is layer.layer_output)
         }
         k.part = Part(arguments["y"], arguments["x"], turn.block, images)
         operands = {name: arguments[name] for name in constants}
-        if isinstance(layer, WINDOWED):
+        if gathers(layer):
+            lower_gather(k, layer, arguments)
+        elif isinstance(layer, WINDOWED):
             LOWERINGS[type(layer)](k, layer, operands)
         else:
             self.lower_alike(k, layer, arguments, operands)
-        self.mirror(k, layer, images[names[-1]], turn)
+        self.mirror(k, layer, images.get(names[-1]), turn)
         k.builder.insert(func.ReturnOp())
         signature = [argument.type for argument in block.args]
         function = func.FuncOp(
@@ -404,11 +420,14 @@ class KernelOfPart:
         LOWERINGS[type(layer)](k, clone, operands)
         clone.drop_all_references()
 
-    def mirror(self, k: Kernel, layer: LayerOp, image: Image, turn: Turn) -> None:
+    def mirror(
+        self, k: Kernel, layer: LayerOp, image: Image | None, turn: Turn
+    ) -> None:
         """Pixels at the ring's start stand behind its end once more."""
         ring = self.lowering.plan.ring(layer.layer_output)
         if ring is None or not ring.mirror:
             return
+        assert image is not None
         assert image.capacity is not None
         part = Part(k.head.args[0], k.head.args[1], turn.block, {})
         slot = k.pixel(image, part.y, part.x)
@@ -537,7 +556,8 @@ class Tile:
         layer = self.lowering.layers[i]
         *inputs, output = (self.buffers[v] for v in layer.operands)
         bases = [self.bases[v] for v in layer.operands if v in self.bases]
-        values = [y, x, *bases, *inputs, *self.constants[i], output]
+        sums = [self.lowering.sums] if gathers(layer) and self.lowering.sums else []
+        values = [y, x, *bases, *inputs, *self.constants[i], *sums, output]
         self.k.builder.insert(func.CallOp(self.kernels[i], values, []))
 
 

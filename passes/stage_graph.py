@@ -10,6 +10,8 @@ from math import prod
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.layer import LayerOp, shape
+from tinyml.dialects.layer_format import POINTWISE
+from tinyml.dialects.pooling import gathers
 from tinyml.dialects.views import root
 from tinyml.passes.geometry import Reach, StageGraph, StageLayer
 
@@ -33,13 +35,17 @@ def spatial_prefix(layers: Iterable[LayerOp]) -> list[LayerOp]:
 
 
 def stage_graph(layers: Iterable[LayerOp]) -> tuple[StageGraph, dict[SSAValue, int]]:
-    """The graph of spatial layers, and the number of each buffer in it."""
+    """
+    The graph of spatial layers, and the number of each buffer in it. A last layer that
+    gathers a whole image counts as one that makes an image of that size: it runs once
+    for each of its pixels.
+    """
     numbers: dict[SSAValue, int] = {}
     sizes: dict[int, tuple[int, int]] = {}
 
-    def number(value: SSAValue) -> int:
+    def number(value: SSAValue, like: SSAValue) -> int:
         if value not in numbers:
-            _, rows, columns, _ = shape(value)
+            _, rows, columns, _ = shape(like)
             sizes[len(numbers)] = rows, columns
             numbers[value] = len(numbers)
         return numbers[value]
@@ -49,8 +55,10 @@ def stage_graph(layers: Iterable[LayerOp]) -> tuple[StageGraph, dict[SSAValue, i
         inputs: list[tuple[int, tuple[Reach, Reach] | None]] = []
         for index, value in enumerate(layer.layer_inputs):
             if len(shape(value)) == 4:
-                inputs.append((number(value), layer.access(index)))
-        output = number(layer.layer_output)
+                reach = POINTWISE if gathers(layer) else layer.access(index)
+                inputs.append((number(value, value), reach))
+        target = layer.layer_output
+        output = number(target, layer.layer_inputs[0] if gathers(layer) else target)
         pixels = prod(sizes[output])
         found.append(StageLayer(output, tuple(inputs), layer.macs() // pixels))
     return StageGraph(tuple(found), sizes), numbers

@@ -15,6 +15,7 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
 from tinyml.dialects.network import layer_name
+from tinyml.dialects.pooling import gathers
 from tinyml.dialects.stage import StageOp
 from tinyml.dialects.tinyml import (
     AvgPool2DOp,
@@ -36,7 +37,8 @@ from tinyml.passes.stage_schedule import (
 )
 
 RING_ALIGNMENT = 4
-"""Bytes."""
+SUM_BYTES = 4
+"""Bytes, of the sum of a channel."""
 
 WINDOWED = (
     AvgPool2DOp,
@@ -57,8 +59,10 @@ class PlannedStage:
     numbers: Mapping[SSAValue, int]
     offsets: Mapping[int, int]
     """Of each ring in the stage's scratch memory. Bytes."""
+    sums: int | None
+    """The offset of the sums of a last layer that gathers an image, if there is one."""
     scratch: int
-    """Bytes of all rings."""
+    """Bytes of all rings and sums."""
 
     def ring(self, buffer: SSAValue) -> Ring | None:
         return self.schedule.rings.get(self.numbers[buffer])
@@ -82,10 +86,13 @@ def is_alike(along: Reach) -> bool:
 
 def refusal(layer: LayerOp) -> str | None:
     """Why a layer cannot be made in parts, or None if it can."""
-    if any(len(shape(v)) != 4 or shape(v)[0] != 1 for v in layer.operands):
+    images = layer.layer_inputs if gathers(layer) else layer.operands
+    if any(len(shape(v)) != 4 or shape(v)[0] != 1 for v in images):
         return "its buffers are not single images"
-    if any(pixel_bytes(v) != shape(v)[3] for v in layer.operands):
+    if any(pixel_bytes(v) != shape(v)[3] for v in images):
         return "its elements are not bytes"
+    if gathers(layer):
+        return None
     inputs = range(len(layer.layer_inputs))
     if any(layer.access(index) is None for index in inputs):
         return "its rows are not made of its input's rows"
@@ -118,7 +125,10 @@ def planned_stage(stage: StageOp) -> PlannedStage:
         offsets[number] = end
         size = ring.pixels * pixel_bytes(buffers[number])
         end = align_up(end + size, RING_ALIGNMENT)
-    return PlannedStage(schedule, numbers, offsets, end)
+    sums = end if gathers(layers[-1]) else None
+    if sums is not None:
+        end += SUM_BYTES * shape(layers[-1].layer_inputs[0])[3]
+    return PlannedStage(schedule, numbers, offsets, sums, end)
 
 
 def stage_below(stage: StageOp, index: int) -> int | None:
@@ -130,5 +140,7 @@ def stage_below(stage: StageOp, index: int) -> int | None:
     source, result = stage.block.args[index], stage.block.args[-1]
     if source not in plan.numbers:
         return None
+    if plan.sums is not None:
+        return buffer_bytes(buffer_type(result))
     sizes = pixel_bytes(source), pixel_bytes(result)
     return least_below(plan.schedule, plan.numbers[source], *sizes)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from math import prod
 
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.attributes import Rounding
-from tinyml.dialects.layer import integers, shape
+from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.pooling import PoolOp
 from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.passes.loops.kernel import Carried, Kernel
@@ -87,15 +88,17 @@ def lower_max_pool2d(k: Kernel, op: MaxPool2DOp, operands: Operands) -> None:
     lower_pool(k, op, operands, -128, k.max, lambda acc, count: acc)
 
 
-def lower_avg_pool2d(k: Kernel, op: AvgPool2DOp, operands: Operands) -> None:
-    def divide_half_away(acc: SSAValue, count: SSAValue) -> SSAValue:
-        number = k.to_i32(count)
-        half = k.div(number, k.i32(2))
-        positive = k.compare("sgt", acc, k.i32(0))
-        nudged = k.select(positive, k.add(acc, half), k.sub(acc, half))
-        return k.div(nudged, number, "mean")
+def divide_half_away(k: Kernel, acc: SSAValue, count: SSAValue) -> SSAValue:
+    """A quotient, rounded to the nearest integer and halves away from zero."""
+    number = k.to_i32(count)
+    half = k.div(number, k.i32(2))
+    positive = k.compare("sgt", acc, k.i32(0))
+    nudged = k.select(positive, k.add(acc, half), k.sub(acc, half))
+    return k.div(nudged, number, "mean")
 
-    lower_pool(k, op, operands, 0, k.add, divide_half_away)
+
+def lower_avg_pool2d(k: Kernel, op: AvgPool2DOp, operands: Operands) -> None:
+    lower_pool(k, op, operands, 0, k.add, partial(divide_half_away, k))
 
 
 def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
@@ -103,7 +106,6 @@ def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
     kept = [1 if axis in axes else size for axis, size in enumerate(source)]
     inner = [source[axis] for axis in axes]
     x, y = operands["input"], k.reshape(operands["output"], kept)
-    x_zero, y_zero = integers(op.zero_points)
 
     def output(at: tuple[SSAValue, ...]) -> None:
         def total(level: int, place: tuple[SSAValue, ...], acc: Carried) -> Carried:
@@ -117,19 +119,69 @@ def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
             return k.loop(0, source[axis], turn, acc, "r", ["acc"])
 
         (acc,) = total(0, at, (k.i32(0),))
-        centred = k.sub(acc, k.i32(x_zero * prod(inner)))
-        rounding = op.rounding.data
-        factor = (
-            float_factor(k, op.requant)
-            if rounding is Rounding.F32
-            else constant_factor(k, op.requant)
-        )
-        scaled = requantize(k, centred, factor, rounding)
-        wrap = may_wrap(factor, rounding)
-        shifted = k.add(scaled, k.i32(y_zero), "shifted", wrap)
-        k.store(k.clamp(shifted, -128, 127), y, *at)
+        k.store(finish_mean(k, op, acc, prod(inner)), y, *at)
 
     k.nest(kept, output)
+
+
+def finish_mean(k: Kernel, op: MeanOp, acc: SSAValue, count: int) -> SSAValue:
+    """The output of a mean over `count` elements, from their sum."""
+    x_zero, y_zero = integers(op.zero_points)
+    centred = k.sub(acc, k.i32(x_zero * count))
+    rounding = op.rounding.data
+    factor = (
+        float_factor(k, op.requant)
+        if rounding is Rounding.F32
+        else constant_factor(k, op.requant)
+    )
+    scaled = requantize(k, centred, factor, rounding)
+    shifted = k.add(scaled, k.i32(y_zero), "shifted", may_wrap(factor, rounding))
+    return k.clamp(shifted, -128, 127)
+
+
+def lower_gather(k: Kernel, op: LayerOp, operands: Mapping[str, SSAValue]) -> None:
+    """
+    A part of a global pool or mean: it adds the pixels of a block of the input to the
+    `sums` of all channels, which the first block clears and the last one finishes.
+    """
+    assert k.part is not None
+    part, sums, y = k.part, operands["sums"], operands["output"]
+    x = k.part.images["input"]
+    _, rows, columns, channels = shape(op.layer_inputs[0])
+    place = k.pixel(x, part.y, part.x)
+    first = k.both(
+        k.compare("eq", part.y, k.index(0)), k.compare("eq", part.x, k.index(0))
+    )
+    last = k.both(
+        k.compare("eq", part.y, k.index(rows - 1)),
+        k.compare("eq", part.x, k.index(columns - part.columns)),
+    )
+
+    def clear(at: tuple[SSAValue, ...]) -> None:
+        k.store(k.i32(0), sums, *at)
+
+    def add(at: tuple[SSAValue, ...]) -> None:
+        (c,) = at
+
+        def pixel(i: SSAValue, acc: Carried) -> Carried:
+            return (k.add(acc[0], k.load_i32(x.pixels, k.add(place, i), c), "acc"),)
+
+        (acc,) = k.loop(0, part.columns, pixel, (k.load(sums, c),), "i", ["acc"])
+        k.store(acc, sums, c)
+
+    def finish(at: tuple[SSAValue, ...]) -> None:
+        acc, count = k.load(sums, *at), rows * columns
+        if isinstance(op, MeanOp):
+            value = finish_mean(k, op, acc, count)
+        else:
+            assert isinstance(op, AvgPool2DOp)
+            mean = divide_half_away(k, acc, k.index(count))
+            value = k.clamp(mean, *integers(op.clamp))
+        k.store(value, y, *at)
+
+    k.when(first, lambda: k.nest([channels], clear, ["c"]))
+    k.nest([channels], add, ["c"])
+    k.when(last, lambda: k.nest([channels], finish, ["c"]))
 
 
 LOWERINGS: Lowerings = {

@@ -25,21 +25,47 @@ from networks import (
     add_mul,
     add_prelu,
     add_resize,
+    append,
     lower,
+    random_clamp,
+    random_factor,
     random_inputs,
     random_network,
+    random_zero_point,
     seeds,
 )
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, i8
+from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 
+from tinyml.dialects import tinyml
+from tinyml.dialects.attributes import Rounding, WindowAttr
+from tinyml.dialects.layer import shape
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.pooling import gathers
 from tinyml.dialects.stage import HALO, Halo, HaloAttr, StageOp
 from tinyml.dialects.tinyml import AllocOp
+from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.make_stage import make_stage
 from tinyml.passes.pipelines import LOWERING
 from tinyml.passes.stage_plan import planned_stage, refusal
+
+
+def add_global(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    """One pixel of the whole image."""
+    batch, height, width, depth = shape(x)
+    if r.random() < 0.5:
+        y = b.buffer((batch, 1, 1, depth), i8)
+        window = WindowAttr.get((height, width))
+        return append(b, tinyml.AvgPool2DOp(x, y, window, random_clamp(r)))
+    y = b.buffer((batch, 1, 1, depth), i8)
+    factor = random_factor(r, 1 / (height * width))
+    points = random_zero_point(r), random_zero_point(r)
+    return append(b, tinyml.MeanOp(x, y, [1, 2], factor, points, Rounding.DOUBLE))
+
 
 SPATIAL: list[AddLayer] = [
     add_conv2d,
@@ -57,13 +83,18 @@ SPATIAL: list[AddLayer] = [
     add_prelu,
     add_concat,
     add_resize,
+    add_global,
 ]
 WAYS = [
     (Halo.RECOMPUTE, Halo.RECOMPUTE),
     (Halo.CACHE, Halo.RECOMPUTE),
     (Halo.CACHE, Halo.CACHE),
 ]
-PIPELINE = f"tinyml-select-kernels,tinyml-overlap,tinyml-plan-memory,{LOWERING}"
+PIPELINE = (
+    f"tinyml-select-kernels,tinyml-overlap,tinyml-plan-memory,{LOWERING}".removesuffix(
+        ",tinyml-check-memory"
+    )
+)
 SMALL = Limits(size=14, channels=4, kernel=4)
 TINY = Limits(size=6, channels=2, kernel=3)
 
@@ -76,7 +107,11 @@ def put_into_stage(module: ModuleOp, r: random.Random) -> StageOp | None:
         group = order[first : first + r.randint(2, 8)]
         if any(refusal(layer) is not None for layer in group):
             continue
-        size = group[-1].layer_output.type.get_shape()[1:3]
+        if any(gathers(layer) for layer in group[:-1]):
+            continue
+        last = group[-1]
+        image = last.layer_inputs[0] if gathers(last) else last.layer_output
+        size = shape(image)[1:3]
         halo = r.choice(WAYS)
         grid = [
             1 if kept is Halo.CACHE else r.randint(1, min(n, 4))
