@@ -59,6 +59,10 @@ class Clock:
     def time(self, place: int) -> int:
         return self.period * place + self.delay
 
+    def after(self, other: Clock) -> Clock:
+        """The same clock, its times seen from the delay of another one."""
+        return Clock(self.period, self.delay - other.delay)
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -229,10 +233,8 @@ class Scheduler:
                 for i in group:
                     turns[i] = Turn(number, place, rows[i], columns[i], blocks[i])
         in_order = tuple(turns[i] for i in everything)
-        times = Times(self, in_order)
         rings = {
-            buffer: self.ring(buffer, in_order, times)
-            for buffer in inner_buffers(self.graph)
+            buffer: self.ring(buffer, in_order) for buffer in inner_buffers(self.graph)
         }
         return StageSchedule(
             self.graph,
@@ -353,19 +355,23 @@ class Scheduler:
                 writer = self.writer.get(buffer)
                 if writer is None or writer not in found:
                     continue
-                for tile in self.tiles[axis]:
-                    first, size = tile[buffer][0], blocks[writer]
-                    for place in range(*tile[layer.output], blocks[i]):
-                        end = self.read(axis, buffer, reach, place, blocks[i])[1]
-                        if end <= first:
-                            continue
-                        made = first + (end - 1 - first) // size * size
-                        ready = found[writer].time(made)
-                        delay = max(delay, ready - period * place)
+                size = self.graph.sizes[buffer][axis]
+                late = wait(
+                    Line(found[writer].period, blocks[writer], self.held(axis, buffer)),
+                    Line(period, blocks[i], self.held(axis, layer.output)),
+                    None if reach is None else reach[axis],
+                    size,
+                )
+                if late is not None:
+                    delay = max(delay, found[writer].delay + late)
             begin = period * self.tiles[axis][0][layer.output][0]
             start = begin + delay if start is None else start
             found[i] = Clock(period, delay + (start - begin - delay) % step)
         return found, step
+
+    def held(self, axis: int, buffer: int) -> tuple[Range, ...]:
+        """What the tiles along an axis need of a buffer."""
+        return tuple(tile[buffer] for tile in self.tiles[axis])
 
     def step(
         self,
@@ -402,17 +408,35 @@ class Scheduler:
 
     # Memory
 
-    def ring(self, buffer: int, turns: Sequence[Turn], times: Times) -> Ring:
+    def course(self, layer: int, turn: Turn, since: Turn) -> Course:
+        """When a layer runs, seen from the first turn of the layer `since`."""
+        output = self.graph.layers[layer].output
+        same_sweep = turn.sweep == since.sweep
+        same_group = same_sweep and turn.group == since.group
+        still = Clock(0, 0)
+        return Course(
+            int(not same_sweep),
+            turn.rows.after(since.rows) if same_sweep else still,
+            self.held(0, output),
+            int(not same_group),
+            turn.columns.after(since.columns) if same_group else still,
+            self.held(1, output),
+            turn.block,
+        )
+
+    def ring(self, buffer: int, turns: Sequence[Turn]) -> Ring:
         """The least memory that holds what is still to be read of a buffer."""
         writer = turns[self.writer[buffer]]
-        widths = [tile[buffer][1] - tile[buffer][0] for tile in self.tiles[1]]
-        heights = [tile[buffer][1] - tile[buffer][0] for tile in self.tiles[0]]
+        readers = tuple(
+            (self.course(i, turns[i], writer), reach)
+            for i, reach in self.readers.get(buffer, [])
+        )
+        course = self.course(self.writer[buffer], writer, writer)
+        most = ring_capacity(course, readers, self.graph.sizes[buffer])
+        heights, widths = (
+            [end - first for first, end in self.held(axis, buffer)] for axis in (0, 1)
+        )
         pitch = max(widths)
-        most = 0
-        for rows in self.tiles[0]:
-            for columns in self.tiles[1]:
-                write, read = times.of_buffer(buffer, rows, columns)
-                most = max(most, least_capacity(write, read, pitch))
         whole = pitch * max(heights)
         if most >= whole:
             return Ring(pitch, whole)
@@ -448,95 +472,138 @@ class Scheduler:
         return same and all((a - b) % block == 0 for a, b in starts)
 
 
-def least_capacity(write: np.ndarray, read: np.ndarray, pitch: int) -> int:
+@dataclass(frozen=True)
+class Line:
+    """The blocks that a layer makes along one axis, in each tile."""
+
+    period: int
+    block: int
+    tiles: tuple[Range, ...]
+
+
+@lru_cache(maxsize=1 << 14)
+def wait(writer: Line, reader: Line, reach: Reach | None, size: int) -> int | None:
     """
-    The least `n` such that each pixel may take the place of the pixel `n` before it:
-    that one's last time of being read lies before the time of being written.
+    How much later than its writer a reader has to be, that all it needs is there; None
+    if it needs nothing.
     """
-    width = write.shape[1]
-    padding = ((0, 0), (0, pitch - width))
-    dead = np.pad(read, padding, constant_values=NEVER).reshape(-1)
-    made = np.pad(write, padding, constant_values=NEVER).reshape(-1)
-    free = np.searchsorted(np.maximum.accumulate(dead), made, "left")
-    distance = np.arange(len(made)) + 1 - free
-    return max(int(distance[made > NEVER].max(initial=1)), 1)
+    latest: int | None = None
+    for held, part in zip(writer.tiles, reader.tiles, strict=True):
+        first = held[0]
+        for place in range(*part, reader.block):
+            end = read_range(reach, place, reader.block, size)[1]
+            if end > first:
+                made = first + (end - 1 - first) // writer.block * writer.block
+                late = writer.period * made - reader.period * place
+                latest = late if latest is None else max(latest, late)
+    return latest
 
 
-class Times:
-    """The one time of everything that a stage does, in order."""
+def read_range(reach: Reach | None, place: int, block: int, size: int) -> Range:
+    """What a layer reads along an axis for `block` places of its output."""
+    if reach is None:
+        return 0, size
+    return clipped(reach.input_range(place, place + block), size)
 
-    def __init__(self, scheduler: Scheduler, turns: Sequence[Turn]):
-        self.scheduler, self.turns = scheduler, turns
-        rows = [turn.rows for turn in turns]
-        columns = [turn.columns for turn in turns]
-        layers, sizes = scheduler.graph.layers, scheduler.graph.sizes
-        ends = [sizes[layer.output] for layer in layers]
-        self.row_times = 1 + max(c.time(e[0]) for c, e in zip(rows, ends, strict=True))
-        self.column_times = 1 + max(
-            c.time(e[1]) for c, e in zip(columns, ends, strict=True)
-        )
-        self.sweeps = 1 + max(turn.sweep for turn in turns)
-        self.groups = 1 + max(turn.group for turn in turns)
 
-    def at(self, layer: int, y: np.ndarray, x: np.ndarray, tile: int = 0) -> np.ndarray:
-        """When a layer makes the rows `y` and the blocks of columns from `x` on."""
-        turn = self.turns[layer]
-        row = turn.rows.period * y + turn.rows.delay
-        column = turn.columns.period * x + turn.columns.delay
-        time = (tile * self.sweeps + turn.sweep) * self.row_times + row
-        time = (time * self.groups + turn.group)[:, None] * self.column_times + column
-        return time * len(self.turns) + layer
+@lru_cache(maxsize=1 << 12)
+def last_places(
+    reach: Reach | None, part: Range, block: int, held: Range, size: int
+) -> np.ndarray:
+    """For each place in `held` the start of the last block that reads it, or NEVER."""
+    low, high = held
+    latest = np.full(high - low, NEVER, np.int64)
+    for place in range(*part, block):
+        a, b = read_range(reach, place, block, size)
+        latest[max(a - low, 0) : max(b - low, 0)] = place
+    return latest
 
-    def written(
-        self, layer: int, rows: Ranges, columns: Ranges, tile: int = 0
+
+@dataclass(frozen=True)
+class Course:
+    """When a layer runs, seen from another one: its clocks, tiles and block."""
+
+    sweep: int
+    rows: Clock
+    row_tiles: tuple[Range, ...]
+    group: int
+    columns: Clock
+    column_tiles: tuple[Range, ...]
+    block: int
+
+    def at(
+        self, y: np.ndarray, x: np.ndarray, ends: tuple[int, int], rank: int
     ) -> np.ndarray:
-        """When each pixel of a tile of a layer's output is made: rows times columns."""
-        buffer, block = (
-            self.scheduler.graph.layers[layer].output,
-            self.turns[layer].block,
-        )
-        y, x = (np.arange(*part[buffer]) for part in (rows, columns))
-        start = columns[buffer][0]
-        return self.at(layer, y, start + (x - start) // block * block, tile)
+        """
+        When it makes rows `y` and the blocks of columns that begin at `x`, where no
+        time along the rows or columns reaches `ends` or lies as far before 0.
+        """
+        row = self.rows.period * y + self.rows.delay + ends[0]
+        column = self.columns.period * x + self.columns.delay + ends[1]
+        time = (self.sweep * 2 * ends[0] + row) * 2 + self.group
+        return (time[:, None] * 2 * ends[1] + column) * 2 + rank
 
-    def last_read(
-        self,
-        buffer: int,
-        held: tuple[Range, Range],
-        rows: Ranges,
-        columns: Ranges,
-        tile: int = 0,
-    ) -> np.ndarray:
-        """When each pixel of a part of a buffer is read for the last time in a tile."""
-        (top, bottom), (left, right) = held
-        found = np.full((bottom - top, right - left), NEVER, np.int64)
-        for reader, reach in self.scheduler.readers.get(buffer, []):
-            output = self.scheduler.graph.layers[reader].output
-            last: list[np.ndarray] = []
-            for axis, (part, low, high) in enumerate(
-                ((rows[output], top, bottom), (columns[output], left, right))
-            ):
-                block = 1 if axis == 0 else self.turns[reader].block
-                latest = np.full(high - low, NEVER, np.int64)
-                for place in range(*part, block):
-                    a, b = self.scheduler.read(axis, buffer, reach, place, block)
-                    latest[max(a - low, 0) : max(b - low, 0)] = place
-                last.append(latest)
-            times = self.at(reader, last[0], last[1], tile)
-            unread = (last[0] == NEVER)[:, None] | (last[1] == NEVER)
-            found = np.maximum(found, np.where(unread, NEVER, times))
-        return found
-
-    def of_buffer(
-        self, buffer: int, rows: Ranges, columns: Ranges
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """When each pixel of a tile is written, and read for the last time."""
-        writer = self.scheduler.writer[buffer]
-        held = rows[buffer], columns[buffer]
+    def ends(self) -> tuple[int, int]:
+        rows, columns = self.row_tiles[-1][1], self.column_tiles[-1][1]
         return (
-            self.written(writer, rows, columns),
-            self.last_read(buffer, held, rows, columns),
+            abs(self.rows.delay) + self.rows.period * rows + 1,
+            abs(self.columns.delay) + self.columns.period * columns + 1,
         )
+
+
+@lru_cache(maxsize=1 << 14)
+def ring_capacity(
+    writer: Course,
+    readers: tuple[tuple[Course, tuple[Reach, Reach] | None], ...],
+    sizes: tuple[int, int],
+) -> int:
+    """
+    The least number `n` of pixels such that each pixel may take the place of the one
+    `n` before it: that one is read for the last time before it is written.
+    """
+    courses = [writer, *(course for course, _ in readers)]
+    ends = (
+        max(course.ends()[0] for course in courses),
+        max(course.ends()[1] for course in courses),
+    )
+    pitch = max(end - first for first, end in writer.column_tiles)
+    most = 1
+    for i, rows in enumerate(writer.row_tiles):
+        for j, columns in enumerate(writer.column_tiles):
+            y, x = np.arange(*rows), np.arange(*columns)
+            block = columns[0] + (x - columns[0]) // writer.block * writer.block
+            made = writer.at(y, block, ends, 0)
+            read = np.full(made.shape, NEVER, np.int64)
+            for course, reach in readers:
+                down = last_places(
+                    None if reach is None else reach[0],
+                    course.row_tiles[i],
+                    1,
+                    rows,
+                    sizes[0],
+                )
+                across = last_places(
+                    None if reach is None else reach[1],
+                    course.column_tiles[j],
+                    course.block,
+                    columns,
+                    sizes[1],
+                )
+                times = course.at(down, across, ends, 1)
+                unread = (down == NEVER)[:, None] | (across == NEVER)
+                read = np.maximum(read, np.where(unread, NEVER, times))
+            most = max(most, least_capacity(made, read, pitch))
+    return most
+
+
+def least_capacity(made: np.ndarray, read: np.ndarray, pitch: int) -> int:
+    """The same for the times of the pixels of one tile, in rows `pitch` apart."""
+    padding = ((0, 0), (0, pitch - made.shape[1]))
+    dead = np.pad(read, padding, constant_values=NEVER).reshape(-1)
+    born = np.pad(made, padding, constant_values=NEVER).reshape(-1)
+    free = np.searchsorted(np.maximum.accumulate(dead), born, "left")
+    distance = np.arange(len(born)) + 1 - free
+    return int(distance[born > NEVER].max(initial=1))
 
 
 def least_below(
@@ -547,27 +614,87 @@ def least_below(
     pixels of so many bytes, that no byte of the input is overwritten which is still to
     be read; negative: so far above it may. None if there is no such byte.
     """
-    graph = schedule.graph
-    scheduler = Scheduler(graph, (1, 1), {}, 1)
-    times = Times(scheduler, schedule.turns)
-    sizes = graph.sizes
-    read = np.full(sizes[buffer], NEVER, np.int64)
-    write = np.full(sizes[graph.output], NEVER, np.int64)
+    graph, turns = schedule.graph, schedule.turns
     last = len(graph.layers) - 1
+    readers = [
+        (i, reach)
+        for i, layer in enumerate(graph.layers)
+        for source, reach in layer.inputs
+        if source == buffer
+    ]
+    clock = StageClock.of(schedule)
+    sizes = graph.sizes[buffer]
+    read = np.full(sizes, NEVER, np.int64)
+    made = np.full(graph.sizes[graph.output], NEVER, np.int64)
     tile = 0
     for rows in schedule.rows:
         for columns in schedule.columns:
-            held = rows[buffer], columns[buffer]
-            part = tuple(slice(*r) for r in held)
-            found = times.last_read(buffer, held, rows, columns, tile)
-            read[part] = np.maximum(read[part], found)
-            made = tuple(slice(*r[graph.output]) for r in (rows, columns))
-            write[made] = times.written(last, rows, columns, tile)
+            part = tuple(slice(*held[buffer]) for held in (rows, columns))
+            for i, reach in readers:
+                output, block = graph.layers[i].output, turns[i].block
+                down, across = (
+                    last_places(
+                        None if reach is None else reach[axis],
+                        held[output],
+                        step,
+                        held[buffer],
+                        sizes[axis],
+                    )
+                    for axis, (held, step) in enumerate(((rows, 1), (columns, block)))
+                )
+                unread = (down == NEVER)[:, None] | (across == NEVER)
+                times = np.where(unread, NEVER, clock.at(i, down, across, tile))
+                read[part] = np.maximum(read[part], times)
+            (top, bottom), (left, right) = rows[graph.output], columns[graph.output]
+            x, block = np.arange(left, right), turns[last].block
+            starts = left + (x - left) // block * block
+            times = clock.at(last, np.arange(top, bottom), starts, tile)
+            made[top:bottom, left:right] = times
             tile += 1
     latest = np.maximum.accumulate(read.reshape(-1))
-    needed = np.searchsorted(latest, write.reshape(-1), "left")
-    ends = (np.arange(write.size) + 1) * output_size
+    needed = np.searchsorted(latest, made.reshape(-1), "left")
+    ends = (np.arange(made.size) + 1) * output_size
     waiting = needed < read.size
     if not waiting.any():
         return None
     return int((ends - needed * input_size)[waiting].max())
+
+
+@dataclass(frozen=True)
+class StageClock:
+    """The one time of everything that a stage does, in order."""
+
+    turns: tuple[Turn, ...]
+    sweeps: int
+    rows: int
+    groups: int
+    columns: int
+
+    @classmethod
+    def of(cls, schedule: StageSchedule) -> StageClock:
+        """Of a stage, with room for all times along the rows and columns."""
+        layers, sizes = schedule.graph.layers, schedule.graph.sizes
+        turns = schedule.turns
+        ends = [
+            (
+                turn.rows.time(sizes[layer.output][0]),
+                turn.columns.time(sizes[layer.output][1]),
+            )
+            for turn, layer in zip(turns, layers, strict=True)
+        ]
+        return cls(
+            turns,
+            1 + max(turn.sweep for turn in turns),
+            1 + max(row for row, _ in ends),
+            1 + max(turn.group for turn in turns),
+            1 + max(column for _, column in ends),
+        )
+
+    def at(self, layer: int, y: np.ndarray, x: np.ndarray, tile: int) -> np.ndarray:
+        """When a layer makes rows `y` and the blocks of columns that begin at `x`."""
+        turn = self.turns[layer]
+        row = turn.rows.period * y + turn.rows.delay
+        column = turn.columns.period * x + turn.columns.delay
+        time = (tile * self.sweeps + turn.sweep) * self.rows + row
+        time = (time * self.groups + turn.group)[:, None] * self.columns + column
+        return time * len(self.turns) + layer
