@@ -15,9 +15,14 @@ has left; changes nothing. Fails, in one line, if
 
 A read is known by the view it goes through, so two views of the same bytes are two
 buffers; a `memref.reinterpret_cast` or a subview of a view is that view's buffer.
+Kernels may call others, as stages do; what such a kernel makes of its scratch memory
+with `memref.view` are buffers of their own. A function without a body that has the
+attribute `tinyml.reads_input` writes all of the buffer it gets. A call is checked as a
+whole: the bytes of a ring are written before they are read, and nobody else writes them
+in between, but whether they hold the right row is not known.
 
-Not handled, and refused: control flow in the network's function, kernels that call
-others, addresses and bounds that depend on data of the network.
+Not handled, and refused: control flow in the network's function, addresses and bounds
+that depend on data of the network.
 """
 
 from __future__ import annotations
@@ -25,7 +30,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from io import StringIO
 
-import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
@@ -34,7 +38,6 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import BlockArgument, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.printer import Printer
-from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.passes.byte_owners import (
@@ -45,6 +48,7 @@ from tinyml.passes.byte_owners import (
     written_first,
 )
 from tinyml.passes.index_arithmetic import UnknownNumber
+from tinyml.passes.inlined_kernel import InlinedKernel, callee_of, inlined
 from tinyml.passes.loop_dependence import buffers_behind
 from tinyml.passes.loop_values import LoopValues
 from tinyml.passes.lowered_network import (
@@ -54,9 +58,9 @@ from tinyml.passes.lowered_network import (
     memrefs,
     ports,
     span,
-    stored_arguments,
 )
 from tinyml.passes.memory_accesses import (
+    READS_INPUT,
     VIEWS,
     KernelProblem,
     kernel_times,
@@ -98,7 +102,7 @@ class Checker:
         self.printer = Printer(StringIO())
         self.views: dict[SSAValue, int] = {}
         self.buffers: list[Buffer] = []
-        self.calls: list[tuple[func.CallOp, func.FuncOp]] = []
+        self.calls: list[tuple[func.CallOp, InlinedKernel]] = []
         if (size := span(self.arena)) > LARGEST_ARENA:
             raise PassFailedException(
                 f"the network needs an arena of {size} bytes, at most {LARGEST_ARENA} "
@@ -133,11 +137,7 @@ class Checker:
                 self.views[op.result] = len(self.buffers)
                 self.buffers.append(Buffer(name, start, end))
             case func.CallOp():
-                callee = SymbolTable.lookup_symbol(op, op.callee)
-                if isinstance(callee, func.FuncOp) and not callee.is_declaration:
-                    self.calls.append((op, callee))
-                elif memrefs(op):
-                    raise PassFailedException(f"{layer(op)} has no body to look into")
+                self.collect_call(op)
             case _ if not isinstance(op, VIEWS) and any(map(memrefs, op.walk())):
                 raise PassFailedException(
                     f"{op.name} in @{self.network.sym_name.data}: expected views of "
@@ -145,6 +145,18 @@ class Checker:
                 )
             case _:
                 pass
+
+    def collect_call(self, call: func.CallOp) -> None:
+        callee = callee_of(call, call)
+        if callee is not None and (
+            not callee.is_declaration or READS_INPUT in callee.attributes
+        ):
+            try:
+                self.calls.append((call, inlined(callee)))
+            except KernelProblem as problem:
+                raise PassFailedException(f"{layer(call)}: {problem}") from problem
+        elif memrefs(call):
+            raise PassFailedException(f"{layer(call)} has no body to look into")
 
     def place(self, value: SSAValue) -> tuple[int, int]:
         """The first byte of a memref in the arena, and the one behind the last."""
@@ -161,7 +173,7 @@ class Checker:
         written = {
             self.buffer_of(call.operands[argument.index])
             for call, kernel in self.calls
-            for argument in stored_arguments(kernel)
+            for argument in kernel.stored_arguments()
         }
         free = dict(enumerate(self.buffers))
         for port in ports(self.network, "tinyml.inputs"):
@@ -200,41 +212,57 @@ class Checker:
         if wrong is not None:
             raise PassFailedException(f"{layer(call)}: {self.describe(wrong)}")
 
-    def operands(self, call: func.CallOp, kernel: func.FuncOp) -> list[Operand]:
-        """What a call does to each buffer that it gets."""
-        arguments = kernel.body.block.args
-        constants: dict[SSAValue, np.ndarray] = {
-            op.memref: constant_content(op)
-            for op in kernel.walk()
-            if isinstance(op, memref.GetGlobalOp)
-        }
-        for value, argument in zip(call.operands, arguments, strict=True):
+    def operands(self, call: func.CallOp, kernel: InlinedKernel) -> list[Operand]:
+        """What a call does to each buffer that it gets, and to parts of them."""
+        constants = dict(kernel.constants)
+        arguments = kernel.function.body.block.args
+        for value, argument in zip(call.operands, arguments, strict=False):
             for source in buffers_behind(value):
                 if isinstance(source.owner, memref.GetGlobalOp):
                     content = constant_content(source.owner).reshape(-1)
                     start, _ = self.place(value)
                     constants[argument] = content[start // content.itemsize :]
         operands: list[Operand] = []
-        for buffer, times in kernel_times(kernel, constants).items():
+        for buffer, times in kernel_times(kernel.function, constants).items():
             if not isinstance(buffer, BlockArgument):
                 if ((times.last_read > NOBODY) & ~written_first(times)).any():
                     raise KernelProblem(f"reads %{buffer.name_hint} before writing it")
                 continue
-            value = call.operands[buffer.index]
-            number = self.buffer_of(value)
-            if number is None:
-                raise KernelProblem(
-                    f"gets %{value.name_hint}, which is not in the arena"
-                )
-            start, end = self.place(value)
-            view = self.buffers[number]
-            if start < view.start or end > view.end:
-                raise KernelProblem(
-                    f"gets the bytes {start} to {end - 1} of the arena as {view.name}, "
-                    f"which has {view.start} to {view.end - 1}"
-                )
+            part = kernel.parts.get(buffer)
+            argument = buffer if part is None else part.argument
+            number, start = self.operand(call.operands[argument.index])
+            if part is not None:
+                number, start = self.part(argument, buffer, start, part.start)
             operands.append(Operand(number, start, times))
         return operands
+
+    def operand(self, value: SSAValue) -> tuple[int, int]:
+        """Which buffer a kernel gets, and where in the arena what it gets starts."""
+        number = self.buffer_of(value)
+        if number is None:
+            raise KernelProblem(f"gets %{value.name_hint}, which is not in the arena")
+        start, end = self.place(value)
+        view = self.buffers[number]
+        if start < view.start or end > view.end:
+            raise KernelProblem(
+                f"gets the bytes {start} to {end - 1} of the arena as {view.name}, "
+                f"which has {view.start} to {view.end - 1}"
+            )
+        return number, start
+
+    def part(
+        self, argument: BlockArgument, buffer: BlockArgument, start: int, offset: int
+    ) -> tuple[int, int]:
+        """Notes the buffer that a kernel makes of a part of what it gets."""
+        end = offset + span(buffer)
+        if offset < 0 or end > span(argument):
+            raise KernelProblem(
+                f"makes %{buffer.name_hint} of the bytes {offset} to {end - 1} of "
+                f"%{argument.name_hint}, which has {span(argument)}"
+            )
+        name = f"%{argument.name_hint}.{buffer.name_hint}"
+        self.buffers.append(Buffer(name, start + offset, start + end))
+        return len(self.buffers) - 1, start + offset
 
     def describe(self, wrong: WrongByte) -> str:
         name, start, _ = self.buffers[wrong.reader]

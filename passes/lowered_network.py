@@ -16,12 +16,11 @@ from xdsl.dialects.builtin import (
     MemRefType,
     NameLoc,
 )
-from xdsl.ir import BlockArgument, Operation, SSAValue
+from xdsl.ir import Operation, SSAValue
 
 from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import find_global, global_array
-from tinyml.passes.loop_dependence import buffers_behind
-from tinyml.passes.memory_accesses import HANDING_ON, buffer_span
+from tinyml.passes.memory_accesses import buffer_span
 
 
 class Buffer(NamedTuple):
@@ -62,15 +61,6 @@ def ports(network: func.FuncOp, key: str) -> Iterator[Buffer]:
         assert isinstance(type, MemRefType)
         start = at.value.data
         yield Buffer(f'"{tensor.label.data}"', start, start + buffer_span(type))
-
-
-def stored_arguments(kernel: func.FuncOp) -> Iterator[BlockArgument]:
-    """The arguments that a kernel may write to."""
-    for op in kernel.walk():
-        if not isinstance(op, (*HANDING_ON, memref.LoadOp)):
-            for buffer in (b for value in memrefs(op) for b in buffers_behind(value)):
-                if isinstance(buffer, BlockArgument):
-                    yield buffer
 
 
 def constant_content(op: memref.GetGlobalOp) -> np.ndarray:

@@ -8,13 +8,14 @@ and write.
 
 An access is looked at in all turns of the loops that decide where it goes, or whether
 it happens, as one NumPy array; of the other loops only the first and the last turn
-matter. What an address depends on has to be known: induction variables, constants, and
-elements of constant tables.
+matter. Of the loops around a branch, only the turns in which it is taken are looked at.
+What an address depends on has to be known: induction variables, constants, and elements
+of constant tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import product
@@ -40,6 +41,11 @@ VIEWS = (
     memref.SubviewOp,
     memref.ViewOp,
 )
+READS_INPUT = "tinyml.reads_input"
+"""
+The attribute of a function without a body that fills the buffer that it gets, and of
+calls of it in `inlined_kernel.py`.
+"""
 HANDING_ON = (*VIEWS, arith.SelectOp, scf.ForOp, scf.IfOp, scf.YieldOp)
 """Ops that hand on memrefs and do not access memory themselves."""
 
@@ -64,22 +70,57 @@ class AccessTimes:
 
 
 @dataclass(frozen=True)
-class Access:
-    """A load or store, what stands around it, and the time of its first turn."""
+class Surroundings:
+    """The loops and branches around an op, from the outermost to the innermost."""
 
-    op: memref.LoadOp | memref.StoreOp
-    loops: tuple[scf.ForOp, ...]
-    branches: tuple[tuple[scf.IfOp, bool], ...]
+    loops: tuple[scf.ForOp, ...] = ()
+    branches: tuple[tuple[scf.IfOp, bool], ...] = ()
+    guarded: int = 0
+    """How many of the loops stand around the innermost branch."""
+
+    def in_loop(self, loop: scf.ForOp) -> Surroundings:
+        return Surroundings((*self.loops, loop), self.branches, self.guarded)
+
+    def in_branch(self, branch: scf.IfOp, taken: bool) -> Surroundings:
+        branches = (*self.branches, (branch, taken))
+        return Surroundings(self.loops, branches, len(self.loops))
+
+    @property
+    def deciding(self) -> list[SSAValue]:
+        """The values that decide which turns and branches there are."""
+        bounds = [v for loop in self.loops for v in (loop.lb, loop.ub, loop.step)]
+        return bounds + [branch.cond for branch, _ in self.branches]
+
+
+@dataclass(frozen=True)
+class Access:
+    """
+    A load or store, or a call that fills a buffer; what stands around it, and the time
+    of its first turn.
+    """
+
+    op: Operation
+    memref: SSAValue
+    indices: Sequence[SSAValue] | None
+    """None for all elements."""
+    writes: bool
+    around: Surroundings
     start: int
+
+    @property
+    def type(self) -> MemRefType:
+        assert isinstance(self.memref.type, MemRefType)
+        return self.memref.type
+
+    @property
+    def shape(self) -> Sequence[int]:
+        """Of the elements that are accessed at one time."""
+        return self.type.get_shape() if self.indices is None else ()
 
     @property
     def deciding(self) -> list[SSAValue]:
         """The values that decide where it goes and whether it happens."""
-        found = [self.op.memref, *self.op.indices]
-        found += [
-            value for loop in self.loops for value in (loop.lb, loop.ub, loop.step)
-        ]
-        return found + [branch.cond for branch, _ in self.branches]
+        return [self.memref, *(self.indices or ()), *self.around.deciding]
 
 
 def buffer_span(type: MemRefType) -> int:
@@ -102,7 +143,7 @@ def kernel_times(
     for a kernel that leaves a buffer, or that cannot be followed.
     """
     nest = Nest(constants)
-    nest.walk(kernel.body.block, (), (), 0)
+    nest.walk(kernel.body.block, Surroundings(), 0)
     return nest.find_times()
 
 
@@ -112,39 +153,43 @@ class Nest:
     def __init__(self, constants: Mapping[SSAValue, np.ndarray]):
         self.constants = constants
         self.accesses: list[Access] = []
+        self.around: dict[scf.ForOp, Surroundings] = {}
         self.trips: dict[scf.ForOp, int] = {}
         self.periods: dict[scf.ForOp, int] = {}
 
     # The order of time
 
-    def walk(
-        self,
-        block: Block,
-        loops: tuple[scf.ForOp, ...],
-        branches: tuple[tuple[scf.IfOp, bool], ...],
-        now: int,
-    ) -> int:
+    def walk(self, block: Block, around: Surroundings, now: int) -> int:
         """Collects the accesses of a block that begins `now`; returns when it ends."""
         for op in block.ops:
             match op:
                 case memref.LoadOp() | memref.StoreOp():
+                    writes = isinstance(op, memref.StoreOp)
                     if self.is_followed(op.memref):
-                        self.accesses.append(Access(op, loops, branches, now))
+                        access = Access(op, op.memref, op.indices, writes, around, now)
+                        self.accesses.append(access)
                         now += 1
-                    elif isinstance(op, memref.StoreOp):
+                    elif writes:
                         raise KernelProblem("writes to a constant")
                 case scf.ForOp():
+                    self.around[op] = around
                     before = len(self.accesses)
-                    end = self.walk(op.body.block, (*loops, op), branches, now)
+                    end = self.walk(op.body.block, around.in_loop(op), now)
                     if len(self.accesses) > before:
                         self.periods[op] = end - now
-                        self.trips[op] = self.most_trips(op, loops)
-                        now += self.periods[op] * self.trips[op]
+                        now += self.periods[op] * self.trips_of(op)
                 case scf.IfOp():
                     for region, taken in zip(op.regions, (True, False), strict=True):
                         if region.blocks:
-                            inner = (*branches, (op, taken))
-                            now = self.walk(region.block, loops, inner, now)
+                            now = self.walk(
+                                region.block, around.in_branch(op, taken), now
+                            )
+                case func.CallOp() if READS_INPUT in op.attributes:
+                    for value in op.operands:
+                        if isinstance(value.type, MemRefType):
+                            access = Access(op, value, None, True, around, now)
+                            self.accesses.append(access)
+                            now += 1
                 case _ if not isinstance(op, HANDING_ON):
                     self.check_harmless(op)
                 case _:
@@ -160,39 +205,83 @@ class Nest:
                 if isinstance(value.type, MemRefType) and self.is_followed(value):
                     raise KernelProblem(f"{inner.name} accesses memory in unknown ways")
 
-    def most_trips(self, loop: scf.ForOp, around: Sequence[scf.ForOp]) -> int:
-        deciding = loops_behind([loop.lb, loop.ub, loop.step])
-        axes = [outer for outer in around if outer in deciding]
-        values = self.values(
-            axes, [range(self.trips_of(axis, around)) for axis in axes]
-        )
-        try:
-            return int(values.trips(loop).max(initial=0))
-        except UnknownNumber as error:
-            raise unknown("the number of turns of a loop", error) from error
-
-    def trips_of(self, loop: scf.ForOp, around: Sequence[scf.ForOp]) -> int:
-        """The most turns of a loop around the one that is being looked at."""
+    def trips_of(self, loop: scf.ForOp) -> int:
+        """The most turns that a loop takes."""
         if loop not in self.trips:
-            outer = around[: around.index(loop)]
-            self.trips[loop] = self.most_trips(loop, outer)
+            try:
+                self.trips[loop] = self.most_trips(loop)
+            except UnknownNumber as error:
+                raise unknown("the number of turns of a loop", error) from error
         return self.trips[loop]
 
-    def values(self, axes: Sequence[scf.ForOp], piece: Sequence[range]) -> LoopValues:
-        """The values in some turns of the loops that are axes."""
-        turns: dict[Operation, Numbers] = {}
-        for axis, (loop, part) in enumerate(zip(axes, piece, strict=True)):
-            shape = [1] * len(axes)
-            shape[axis] = len(part)
-            turns[loop] = np.arange(part.start, part.stop).reshape(shape)
-        return LoopValues(turns, self.constants)
+    def most_trips(self, loop: scf.ForOp) -> int:
+        around, bounds = self.around[loop], [loop.lb, loop.ub, loop.step]
+        if not loops_behind(bounds):
+            return int(LoopValues({}, self.constants).trips(loop))
+        parts = self.turns(around, [*bounds, *around.deciding], ())
+        return max((int(v.trips(loop).max(initial=0)) for v, _, _ in parts), default=0)
+
+    # Turns
+
+    def turns(
+        self, around: Surroundings, deciding: Iterable[SSAValue], shape: Sequence[int]
+    ) -> Iterator[tuple[LoopValues, Sequence[Numbers], Sequence[int]]]:
+        """
+        The turns, in parts, of all loops around an op that some values depend on, where
+        the branches around it are taken. With each part the indices of elements of a
+        `shape`, and the shape of its arrays: an axis for all loops around the innermost
+        branch, one for each of the others, and those of the elements.
+        """
+        loops = loops_behind(deciding)
+        outer = [loop for loop in around.loops[: around.guarded] if loop in loops]
+        inner = [loop for loop in around.loops[around.guarded :] if loop in loops]
+        taken = self.taken_turns(around, outer)
+        lengths = [len(taken), *(self.trips_of(loop) for loop in inner), *shape]
+        for first, *rest in pieces(lengths):
+            indices = along_axes([range(1), *rest])
+            turns: dict[Operation, Numbers] = dict(zip(inner, indices[1:]))
+            for loop, numbers in zip(outer, taken[first.start : first.stop].T):
+                turns[loop] = numbers.reshape(-1, *[1] * len(rest))
+            values = LoopValues(turns, self.constants)
+            elements = indices[1 + len(inner) :]
+            yield values, elements, [len(part) for part in (first, *rest)]
+
+    def taken_turns(
+        self, around: Surroundings, axes: Sequence[scf.ForOp]
+    ) -> np.ndarray:
+        """A row for each combination of turns in which all branches are taken."""
+        found = [np.zeros((0, len(axes)), np.int64)]
+        loops = around.loops[: around.guarded]
+        for piece in pieces([self.trips_of(loop) for loop in axes]):
+            turns: dict[Operation, Numbers] = dict(zip(axes, along_axes(piece)))
+            values = LoopValues(turns, self.constants)
+            happens = self.happens(loops, around.branches, values)
+            shape = [len(part) for part in piece]
+            start = np.array([part.start for part in piece], np.int64)
+            found.append(np.argwhere(np.broadcast_to(happens, shape)) + start)
+        return np.concatenate(found)
+
+    @staticmethod
+    def happens(
+        loops: Iterable[scf.ForOp],
+        branches: Iterable[tuple[scf.IfOp, bool]],
+        values: LoopValues,
+    ) -> Numbers:
+        """Whether loops take a turn and branches are taken, in each turn of values."""
+        conditions: list[Numbers] = []
+        for loop in loops:
+            conditions.append(values.turns.get(loop, 0) < values.trips(loop))
+        for branch, taken in branches:
+            conditions.append((values.number(branch.cond) != 0) == taken)
+        partial = [condition for condition in conditions if not condition.all()]
+        return reduce(np.logical_and, partial, np.full((), True))
 
     # Bytes and their times
 
     def find_times(self) -> dict[SSAValue, AccessTimes]:
         found: dict[SSAValue, AccessTimes] = {}
-        stores = [a.op for a in self.accesses if isinstance(a.op, memref.StoreOp)]
-        written = {buffer for op in stores for buffer in buffers_behind(op.memref)}
+        stored = [access.memref for access in self.accesses if access.writes]
+        written = {buffer for value in stored for buffer in buffers_behind(value)}
         for access in self.accesses:
             try:
                 self.record(access, found, written)
@@ -208,29 +297,32 @@ class Nest:
         written: set[SSAValue],
     ) -> None:
         """Adds all that one access does to the times of its buffer."""
-        op = access.op
-        assert isinstance(op.memref.type, MemRefType)
-        deciding = loops_behind(access.deciding)
-        axes = [loop for loop in access.loops if loop in deciding]
-        for piece in pieces([self.trips[loop] for loop in axes]):
-            values = self.values(axes, piece)
-            place = values.place(op.memref)
-            address = place.at(values.number(index) for index in op.indices)
-            first, last, happens = self.when(access, values)
-            shape = [len(part) for part in piece]
+        around = access.around
+        for values, elements, shape in self.turns(
+            around, access.deciding, access.shape
+        ):
+            place = values.place(access.memref)
+            indices = elements
+            if access.indices is not None:
+                indices = [values.number(index) for index in access.indices]
+            address = place.at(indices)
+            first, last = self.when(access, values)
             address, first, last = (flat(n, shape) for n in (address, first, last))
+            # Loops around the innermost branch take their turns, or it is not taken.
+            inner = around.loops[around.guarded :]
+            happens = self.happens(inner, (), values)
             if not happens.all():
                 kept = flat(happens, shape)
                 address, first, last = address[kept], first[kept], last[kept]
             if not address.size:
                 continue
-            buffer, size = place.buffer, element_bytes(op.memref.type)
+            buffer, size = place.buffer, element_bytes(access.type)
             assert isinstance(buffer.type, MemRefType)
             span = buffer_span(buffer.type)
             check_inside(buffer, span, int(address.min()), int(address.max()) + size)
             to = times.setdefault(buffer, AccessTimes.untouched(span))
             for at in (address + byte for byte in range(size)):
-                if isinstance(op, memref.StoreOp):
+                if access.writes:
                     np.minimum.at(to.first_write, at, first)
                     np.maximum.at(to.last_write, at, last)
                     continue
@@ -239,31 +331,30 @@ class Nest:
                 if buffer in written:
                     np.minimum.at(to.first_read, at, first)
 
-    def when(
-        self, access: Access, values: LoopValues
-    ) -> tuple[Numbers, Numbers, Numbers]:
-        """First and last time of an access in each turn, and whether there is one."""
+    def when(self, access: Access, values: LoopValues) -> tuple[Numbers, Numbers]:
+        """First and last time of an access in each turn of some loops around it."""
         first, later = np.full((), access.start), np.zeros((), np.int64)
-        conditions: list[Numbers] = []
-        for loop in access.loops:
-            period, trips = self.periods[loop], values.trips(loop)
-            turns = values.turns.get(loop)
+        for loop in access.around.loops:
+            period, turns = self.periods[loop], values.turns.get(loop)
             if turns is None:
-                conditions.append(trips > 0)
-                later = later + (trips - 1) * period
+                later = later + (values.trips(loop) - 1) * period
             else:
-                conditions.append(turns < trips)
                 first = first + turns * period
-        for branch, taken in access.branches:
-            conditions.append((values.number(branch.cond) != 0) == taken)
-        partial = [condition for condition in conditions if not condition.all()]
-        happens = reduce(np.logical_and, partial, np.full((), True))
-        return first, first + later if later.any() else first, happens
+        return first, first + later if later.any() else first
 
 
 def flat(numbers: Numbers, shape: Sequence[int]) -> Numbers:
     """One number for each turn."""
     return np.broadcast_to(numbers, shape).reshape(-1)
+
+
+def along_axes(ranges: Sequence[range]) -> Sequence[Numbers]:
+    """The numbers of each range, along an axis of its own."""
+    return np.meshgrid(
+        *(np.arange(part.start, part.stop) for part in ranges),
+        indexing="ij",
+        sparse=True,
+    )
 
 
 def pieces(lengths: Sequence[int]) -> Iterator[tuple[range, ...]]:
