@@ -36,9 +36,11 @@ PASSES = {
     "tinyml-overlap": ("overlap", "OverlapPass"),
     "tinyml-stream": ("stream", "StreamPass"),
     "tinyml-patch": ("patch", "PatchPass"),
+    "tinyml-plan-stages": ("plan_stages", "PlanStagesPass"),
     "tinyml-plan-memory": ("plan_memory", "PlanMemoryPass"),
     "tinyml-prefix-symbols": ("prefix_symbols", "PrefixSymbolsPass"),
     "tinyml-quantized-io": ("quantized_io", "QuantizedIOPass"),
+    "tinyml-read-input": ("read_input", "ReadInputPass"),
     "tinyml-schedule": ("schedule", "SchedulePass"),
     "tinyml-select-kernels": ("select_kernels", "SelectKernelsPass"),
 }

@@ -36,7 +36,7 @@ from tinyml.dialects.network import (
 from tinyml.dialects.views import root
 from tinyml.dialects.weighted import DepthwiseConv2DOp
 from tinyml.passes.arena import Allowance
-from tinyml.passes.kernel_scratch import delayed_rows
+from tinyml.passes.kernel_scratch import delayed_rows, kernel_scratch
 from tinyml.passes.live_ranges import LiveRange, live_ranges
 from tinyml.passes.overlap import reuses
 
@@ -63,7 +63,7 @@ def least_bytes(
 ) -> int:
     """Bytes alive at a layer, less the most that its output shares with one input."""
     alive = [r for r in ranges.values() if r.first <= position <= r.last]
-    total, saved = sum(r.size for r in alive), 0
+    total, saved = sum(r.size for r in alive) + kernel_scratch(layer), 0
     result = ranges[root(layer.layer_output)]
     for reuse in reuses(layer):
         source = ranges.get(root(layer.operands[reuse.index.data]))

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from xdsl.ir import SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
-from tinyml.dialects.network import layer_name
+from tinyml.dialects.network import layer_name, writer
 from tinyml.dialects.pooling import gathers
 from tinyml.dialects.stage import StageOp
 from tinyml.dialects.tinyml import (
@@ -22,6 +23,7 @@ from tinyml.dialects.tinyml import (
     Conv2DOp,
     DepthwiseConv2DOp,
     MaxPool2DOp,
+    ReadRowsOp,
     ResizeBilinearOp,
     ResizeNearestOp,
 )
@@ -45,6 +47,7 @@ WINDOWED = (
     Conv2DOp,
     DepthwiseConv2DOp,
     MaxPool2DOp,
+    ReadRowsOp,
     ResizeBilinearOp,
     ResizeNearestOp,
 )
@@ -101,6 +104,12 @@ def refusal(layer: LayerOp) -> str | None:
     return "it has no kernel that makes a part of its output"
 
 
+def passed_by_rows(buffer: SSAValue) -> bool:
+    """Whether a buffer is never passed on by single pixels: rows that are read in."""
+    layer = writer(buffer)
+    return layer is not None and not layer.layer_inputs
+
+
 def planned_stage(stage: StageOp) -> PlannedStage:
     """
     How a stage runs. Raises DiagnosticException where it cannot run as it was decided.
@@ -119,6 +128,12 @@ def planned_stage(stage: StageOp) -> PlannedStage:
         schedule = stage_schedule(graph, stage.tiles, passing, stage.pixels)
     except StageProblem as problem:
         raise DiagnosticException(f"{layer_name(stage)}: {problem}") from problem
+    for i, layer in enumerate(layers):
+        if isinstance(layer, ReadRowsOp) and layer.once and not streams(schedule, i):
+            raise DiagnosticException(
+                f"{layer_name(layer)} comes as a stream, so the stage has to read each "
+                "of its rows once, whole and in order: in one strip, recomputing none"
+            )
     offsets: dict[int, int] = {}
     end = 0
     for number, ring in schedule.rings.items():
@@ -129,6 +144,15 @@ def planned_stage(stage: StageOp) -> PlannedStage:
     if sums is not None:
         end += SUM_BYTES * shape(layers[-1].layer_inputs[0])[3]
     return PlannedStage(schedule, numbers, offsets, sums, end)
+
+
+def streams(schedule: StageSchedule, i: int) -> bool:
+    """Whether a layer makes whole rows, each once, from the first one on."""
+    output, block = schedule.graph.layers[i].output, schedule.turns[i].block
+    rows = [(0, 0), *(tile[output] for tile in schedule.rows)]
+    columns = [tile[output] for tile in schedule.columns]
+    in_order = all(a[1] == b[0] for a, b in pairwise(rows))
+    return in_order and len(columns) == 1 and columns[0][1] - columns[0][0] == block
 
 
 def stage_below(stage: StageOp, index: int) -> int | None:
