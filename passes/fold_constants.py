@@ -66,9 +66,13 @@ def constant_content(value: SSAValue) -> np.ndarray | None:
 
 
 def can_fold(op: LayerOp) -> bool:
-    """Whether a layer writes a buffer that only layers read, and only after it."""
+    """Whether a layer of some inputs writes a buffer that only later layers read."""
     buffer = root(op.layer_output)
-    if isinstance(op, StageOp) or not isinstance(buffer.owner, AllocOp):
+    if (
+        isinstance(op, StageOp)
+        or not op.layer_inputs
+        or not isinstance(buffer.owner, AllocOp)
+    ):
         return False
     if buffer_bytes(buffer_type(buffer)) > LARGEST:
         return False
