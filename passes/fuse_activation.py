@@ -47,9 +47,10 @@ def as_clamp(values: np.ndarray, results: np.ndarray) -> tuple[int, int] | None:
 
 def fuse(op: LayerOp) -> None:
     """Removes a layer that is a clamp, or leaves it."""
-    function = byte_function(op)
-    source, target = (buffer_type(v) for v in (op.layer_inputs[0], op.layer_output))
-    if function is None or source.element_type != target.element_type:
+    if (function := byte_function(op)) is None:
+        return
+    source, target = (buffer_type(v) for v in (function.input, op.layer_output))
+    if source.element_type != target.element_type:
         return
     first, last = value_range(function.input)
     lowest, _ = integer_range(source.element_type)
