@@ -39,6 +39,7 @@ from xdsl.utils.exceptions import DiagnosticException
 from tinyml.backend.c_comment import comment
 from tinyml.backend.constant_buffers import constant_buffers
 from tinyml.dialects.constants import global_array
+from tinyml.dialects.reading import READS_INPUT
 
 RESERVED = frozenset(
     """
@@ -518,14 +519,24 @@ class FunctionPrinter:
 
 
 def print_function(output: IO[str], function: func.FuncOp) -> None:
-    """Prints a function; a declared hook becomes a macro that does nothing."""
+    """
+    Prints a function. A declared hook becomes a macro that does nothing; what reads an
+    input is declared, and defined by the user.
+    """
     name = function.sym_name.data
     if not function.is_declaration:
         FunctionPrinter(output, function).print()
     elif "tinyml.hook" in function.attributes:
         output.write(f"#ifndef {name}\n#define {name}(layer) ((void)(layer))\n#endif\n")
+    elif READS_INPUT in function.attributes:
+        output.write(f"{reader_declaration(name)}\n")
     else:
         raise DiagnosticException(f"tinyml-c: @{name} is declared but not a hook")
+
+
+def reader_declaration(name: str) -> str:
+    """The declaration of a function that reads pixels of an input."""
+    return f"void {name}(int32_t row, int32_t column, int32_t columns, void *pixels);"
 
 
 ALIGNED = """\

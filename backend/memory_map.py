@@ -206,7 +206,8 @@ class Reader:
         readers = {b: i for i, step in enumerate(self.steps) for b in step.inputs}
         scratch = {step.scratch: i for i, step in enumerate(self.steps)}
         outputs = {self.last_written(port): port for port in self.info.outputs}
-        inputs = {(port.at, port.size): port for port in self.info.inputs}
+        resident = [port for port in self.info.inputs if port.at is not None]
+        inputs = {(port.offset, port.size): port for port in resident}
         for number, value in enumerate(self.values):
             at, size = self.bytes(number)
             first = writers.get(number, 0)
@@ -222,7 +223,8 @@ class Reader:
                 name, kind = inputs.pop((at, size)).label, Kind.INPUT
             yield Place(name, kind, shape(value), at, size, first, last)
         for port in inputs.values():
-            yield Place(port.label, Kind.INPUT, port.shape, port.at, port.size, 0, 0)
+            at, size = port.offset, port.size
+            yield Place(port.label, Kind.INPUT, port.shape, at, size, 0, 0)
 
     def bytes(self, number: int) -> tuple[int, int]:
         """Offset and size of a buffer."""
@@ -232,7 +234,7 @@ class Reader:
     def last_written(self, port: PortInfo) -> int:
         """The buffer of an output: the last one that is written in its place."""
         written = [step.output for step in self.steps]
-        found = [b for b in written if self.bytes(b) == (port.at, port.size)]
+        found = [b for b in written if self.bytes(b) == (port.offset, port.size)]
         if not found:
             raise DiagnosticException(f"nobody writes the output {port.label!r}")
         return found[-1]

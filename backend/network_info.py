@@ -26,27 +26,41 @@ from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import numpy_dtype
-from tinyml.dialects.layer import buffer_bytes, buffer_type
+from tinyml.dialects.layer import buffer_bytes, buffer_type, integers
 from tinyml.dialects.network import layer_calls
 from tinyml.dialects.views import root
 from tinyml.passes.arena import align_up
+from tinyml.passes.stage_plan import STAGE
 
 
 @dataclass(frozen=True)
 class PortInfo:
-    """An input or output: where it lies in the arena, and what its numbers mean."""
+    """
+    An input or output: where it lies in the arena, and what its numbers mean. An input
+    that the network asks for has no place there.
+    """
 
     label: str
     shape: tuple[int, ...]
     dtype: np.dtype[np.generic]
     scale: float | None
     zero_point: int
-    at: int
+    at: int | None
+    mode: str = "resident"
+    """Or `callback` or `stream`, for an input that the network asks for."""
+    held: int | None = None
+    """Bytes of the arena that hold what the network has asked for."""
 
     @property
     def size(self) -> int:
         """Bytes."""
         return int(np.prod(self.shape)) * self.dtype.itemsize
+
+    @property
+    def offset(self) -> int:
+        """In the arena, of one that lies there."""
+        assert self.at is not None
+        return self.at
 
 
 @dataclass(frozen=True)
@@ -68,6 +82,17 @@ class LayerInfo:
 
 
 @dataclass(frozen=True)
+class StageInfo:
+    """A stage: its layers, its decision, what its rings take, and its extra work."""
+
+    ops: tuple[str, ...]
+    grid: tuple[int, ...]
+    halo: tuple[str, ...]
+    bytes: int
+    extra_macs: int
+
+
+@dataclass(frozen=True)
 class NetworkInfo:
     """A lowered network. Sizes and offsets in bytes."""
 
@@ -78,6 +103,13 @@ class NetworkInfo:
     layers: tuple[LayerInfo, ...]
     constants: dict[str, int]
     """Bytes of each constant in flash, with what its alignment adds."""
+    stages: tuple[StageInfo, ...] = ()
+
+    @property
+    def module(self) -> ModuleOp:
+        found = self.function.parent_op()
+        assert isinstance(found, ModuleOp)
+        return found
 
     @property
     def macs(self) -> int:
@@ -108,7 +140,30 @@ def network_info(module: ModuleOp) -> NetworkInfo:
             for op in module.ops
             if isinstance(op, memref.GlobalOp)
         },
+        tuple(
+            stage_info(found)
+            for call in layer_calls(module)
+            if isinstance(found := call.attributes.get(STAGE), DictionaryAttr)
+        ),
     )
+
+
+def stage_info(stage: DictionaryAttr) -> StageInfo:
+    """From what `tinyml-lower-stages` leaves on the call of a stage."""
+    data = stage.data
+    grid = data["grid"]
+    return StageInfo(
+        names(data["ops"]),
+        integers(grid),
+        names(data["halo"]),
+        integer(dict(data), "bytes"),
+        integer(dict(data), "extra_macs"),
+    )
+
+
+def names(attr: Attribute) -> tuple[str, ...]:
+    assert isinstance(attr, ArrayAttr)
+    return tuple(item.data for item in attr if isinstance(item, StringAttr))
 
 
 def constant_bytes(op: memref.GlobalOp) -> int:
@@ -141,7 +196,8 @@ def ports(attr: Attribute) -> tuple[PortInfo, ...]:
         tensor, type = item.data["tensor"], item.data["type"]
         assert isinstance(tensor, TensorAttr)
         assert isinstance(type, MemRefType)
-        scale = tensor.scale
+        scale, mode = tensor.scale, item.data.get("mode")
+        assert mode is None or isinstance(mode, StringAttr)
         found.append(
             PortInfo(
                 tensor.label.data,
@@ -149,7 +205,9 @@ def ports(attr: Attribute) -> tuple[PortInfo, ...]:
                 numpy_dtype(type.element_type),
                 scale.value.data if isinstance(scale, FloatAttr) else None,
                 tensor.zero_point.data,
-                integer(dict(item.data), "at"),
+                integer(dict(item.data), "at") if mode is None else None,
+                "resident" if mode is None else mode.data,
+                None if mode is None else integer(dict(item.data), "held"),
             )
         )
     return tuple(found)

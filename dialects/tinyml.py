@@ -54,6 +54,7 @@ from tinyml.dialects.moving import (
     TransposeOp,
 )
 from tinyml.dialects.pooling import AvgPool2DOp, MaxPool2DOp, MeanOp
+from tinyml.dialects.reading import ReadRowsOp
 from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
 from tinyml.dialects.softmax import LogSoftmaxOp, SoftmaxLookupOp, SoftmaxOp
@@ -80,6 +81,7 @@ __all__ = [
     "PReluOp",
     "PadOp",
     "QuantizeOp",
+    "ReadRowsOp",
     "RequantizeOp",
     "ReshapeOp",
     "ResizeBilinearOp",
@@ -163,6 +165,7 @@ TinyML = Dialect(
         QuantizeOp,
         DequantizeOp,
         RequantizeOp,
+        ReadRowsOp,
         StageOp,
     ],
     [

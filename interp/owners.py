@@ -48,9 +48,10 @@ class OwnedArena:
         ]
         self.owners = np.full(info.arena_bytes, NOBODY)
         self.outputs = self.buffers_of(info.outputs, written=True)
-        inputs = self.buffers_of(info.inputs, written=False)
-        for port, buffer in zip(info.inputs, inputs, strict=True):
-            self.owners[port.at : port.at + port.size] = buffer
+        resident = [port for port in info.inputs if port.at is not None]
+        inputs = self.buffers_of(resident, written=False)
+        for port, buffer in zip(resident, inputs, strict=True):
+            self.owners[port.offset : port.offset + port.size] = buffer
 
     def buffers_of(self, ports: Sequence[PortInfo], written: bool) -> list[int]:
         """
@@ -63,7 +64,7 @@ class OwnedArena:
             for number in free:
                 buffer = self.buffers[number]
                 place = arena_offset(buffer), buffer_bytes(buffer_type(buffer))
-                if place == (port.at, port.size):
+                if place == (port.offset, port.size):
                     break
             else:
                 number = NOBODY
@@ -87,7 +88,7 @@ class OwnedArena:
     def finish(self) -> None:
         """Looks at the outputs; raises InterpretationError for any wrong read."""
         for port, buffer in zip(self.info.outputs, self.outputs, strict=True):
-            place = slice(port.at, port.at + port.size)
+            place = slice(port.offset, port.offset + port.size)
             self.check(place, buffer, f"output {port.label}")
         if self.problem is not None:
             raise InterpretationError(self.problem)

@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import MemRefType, ModuleOp
-from xdsl.interpreter import Interpreter, PythonValues, impl_callable, register_impls
-from xdsl.interpreters.func import FuncFunctions
+from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.interpreters.scf import ScfFunctions
 from xdsl.ir import Operation, SSAValue
 
@@ -29,11 +28,13 @@ from tinyml.backend.network_info import PortInfo, network_info
 from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import network_function, network_inputs
+from tinyml.dialects.reading import asked_inputs, in_model_order
 from tinyml.interp.arith import INDEX_BITS, ScalarFunctions
 from tinyml.interp.log_softmax import LogSoftmaxFunctions
 from tinyml.interp.memref import MemRefFunctions, uninitialized
 from tinyml.interp.moving import MovingFunctions
 from tinyml.interp.owners import OwnedArena, OwnedArray, OwnedMemRefFunctions
+from tinyml.interp.reading import CallFunctions, Inputs, ReadRowsFunctions
 from tinyml.interp.stage import StageFunctions
 from tinyml.interp.tinyml import TinyMLFunctions
 
@@ -41,30 +42,23 @@ LayerHook = Callable[[Any, np.ndarray], None]
 """Gets a layer, or the call that it became, and the array it has just written."""
 
 
-@register_impls
-class CallFunctions(FuncFunctions):
-    """Functions; hooks, which are declared only, do nothing."""
-
-    @impl_callable(func.FuncOp)
-    def call_func(
-        self, interpreter: Interpreter, op: func.FuncOp, args: tuple[Any, ...]
-    ) -> PythonValues:
-        if op.is_declaration and "tinyml.hook" in op.attributes:
-            return ()
-        return super().call_func(interpreter, op, args)
-
-
 def make_interpreter(
-    module: ModuleOp, memref_functions: MemRefFunctions | None = None
+    module: ModuleOp,
+    memref_functions: MemRefFunctions | None = None,
+    inputs: Inputs | None = None,
 ) -> Interpreter:
-    """An interpreter of layers and of what they are lowered to."""
+    """
+    An interpreter of layers and of what they are lowered to; `inputs` are those that a
+    network asks for.
+    """
     interpreter = Interpreter(module, index_bitwidth=INDEX_BITS)
     for functions in (
         TinyMLFunctions(),
         LogSoftmaxFunctions(),
         MovingFunctions(),
+        ReadRowsFunctions(inputs or {}),
         StageFunctions(),
-        CallFunctions(),
+        CallFunctions(inputs or {}),
         ScfFunctions(),
         memref_functions or MemRefFunctions(),
         ScalarFunctions(),
@@ -104,18 +98,24 @@ def run_network(
 def run_on_buffers(
     module: ModuleOp, inputs: Sequence[np.ndarray], after_layer: LayerHook | None
 ) -> list[np.ndarray]:
-    """Runs a network that has one argument for each input and output."""
+    """Runs a network that has one argument for each resident input and output."""
     function = network_function(module)
     types = model_types(function)
     buffers = [uninitialized(t.get_shape(), numpy_dtype(t.element_type)) for t in types]
     count = len(network_inputs(function))
-    for buffer, values in zip(buffers, checked(inputs, count)):
+    asked = {
+        number: uninitialized(type.get_shape(), numpy_dtype(type.element_type))
+        for number, type in asked_inputs(function).items()
+    }
+    every = in_model_order(buffers[:count], asked)
+    for buffer, values in zip(every, checked(inputs, len(every)), strict=True):
         buffer[...] = np.asarray(values, buffer.dtype).reshape(buffer.shape)
     arguments = [
         buffer.view(numpy_dtype(buffer_type(argument).element_type))
         for buffer, argument in zip(buffers, function.body.block.args, strict=True)
     ]
-    run_body(make_interpreter(module), function, arguments, after_layer)
+    interpreter = make_interpreter(module, inputs=asked)
+    run_body(interpreter, function, arguments, after_layer)
     return buffers[count:]
 
 
@@ -131,16 +131,23 @@ def run_in_arena(
     owned = OwnedArena(info, arena)
 
     def port_array(port: PortInfo) -> np.ndarray:
-        return np.ndarray(port.shape, port.dtype, buffer=arena, offset=port.at)
+        return np.ndarray(port.shape, port.dtype, buffer=arena, offset=port.offset)
 
-    for port, values in zip(info.inputs, checked(inputs, len(info.inputs))):
-        port_array(port)[...] = np.asarray(values, port.dtype).reshape(port.shape)
+    asked: dict[int, np.ndarray] = {}
+    for number, values in enumerate(checked(inputs, len(info.inputs))):
+        port = info.inputs[number]
+        array = np.asarray(values, port.dtype).reshape(port.shape)
+        if port.at is None:
+            asked[number] = array
+        else:
+            port_array(port)[...] = array
     if check_owners:
-        interpreter = make_interpreter(module, OwnedMemRefFunctions())
+        interpreter = make_interpreter(module, OwnedMemRefFunctions(), asked)
         run_body(interpreter, info.function, [OwnedArray(owned, arena)], after_layer)
         owned.finish()
     else:
-        run_body(make_interpreter(module), info.function, [arena], after_layer)
+        interpreter = make_interpreter(module, inputs=asked)
+        run_body(interpreter, info.function, [arena], after_layer)
     return [port_array(port).copy() for port in info.outputs]
 
 

@@ -51,8 +51,9 @@ from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.constants import constant_global
 from tinyml.dialects.kernel import Traversal, kernel_of
-from tinyml.dialects.layer import LayerOp, buffer_type
+from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.reading import ReadRowsOp, note_input
 from tinyml.dialects.tinyml import AllocOp, ReshapeOp, SliceOp, TransposeOp
 from tinyml.dialects.views import view_of
 from tinyml.passes.constant_pool import globals_of
@@ -62,6 +63,7 @@ from tinyml.passes.loops import (
     log_softmax,
     moving,
     pooling,
+    reading,
     resizing,
     scaling,
     softmax,
@@ -76,6 +78,7 @@ LOWERINGS: Lowerings = {
     **log_softmax.LOWERINGS,
     **moving.LOWERINGS,
     **pooling.LOWERINGS,
+    **reading.LOWERINGS,
     **resizing.LOWERINGS,
     **scaling.LOWERINGS,
     **softmax.LOWERINGS,
@@ -233,7 +236,10 @@ class ConvertLayersToLoopsPass(ModulePass):
                 )
         outliner = Outliner(op, network)
         for number, layer in enumerate(layers(network)):
+            if isinstance(layer, ReadRowsOp):
+                note_input(network, layer, buffer_bytes(buffer_type(layer.output)))
             outliner.outline(number, layer)
+        reading.declare_readers(op)
         make_signless(network)
         for constant in globals_of(op).values():
             make_constant_signless(constant)

@@ -40,6 +40,7 @@ from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.layer import buffer_type
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.reading import READ_INPUTS, in_model_order, noted_inputs
 from tinyml.dialects.tinyml import AllocOp
 
 
@@ -74,8 +75,9 @@ class LowerArenaPass(ModulePass):
                 f"{name} still has layers such as {remaining[0].name}; run "
                 "tinyml-convert-layers-to-loops first"
             )
-        for role in ("tinyml.input", "tinyml.output"):
-            function.attributes[f"{role}s"] = describe_ports(function, role)
+        function.attributes["tinyml.inputs"] = describe_inputs(function)
+        outputs = ArrayAttr(describe_ports(function, "tinyml.output"))
+        function.attributes["tinyml.outputs"] = outputs
         arguments = list(block.args)
         places = [
             number(dict(attributes.data), "tinyml.at", f"an argument of {name}")
@@ -99,9 +101,19 @@ class LowerArenaPass(ModulePass):
         function.update_function_type()
 
 
-def describe_ports(function: func.FuncOp, role: str) -> ArrayAttr[DictionaryAttr]:
-    """What outsiders need to know of the inputs or outputs of a network."""
-    return ArrayAttr(
+def describe_inputs(function: func.FuncOp) -> ArrayAttr[DictionaryAttr]:
+    """
+    What outsiders need to know of the inputs of a network. Those that it asks for have
+    no offset, but a `mode`, and the bytes that are `held` of them.
+    """
+    asked = noted_inputs(function)
+    function.attributes.pop(READ_INPUTS, None)
+    return ArrayAttr(in_model_order(describe_ports(function, "tinyml.input"), asked))
+
+
+def describe_ports(function: func.FuncOp, role: str) -> list[DictionaryAttr]:
+    """The same of the inputs or outputs that lie in the arena."""
+    return [
         DictionaryAttr(
             {
                 "tensor": attributes.data[role],
@@ -113,4 +125,4 @@ def describe_ports(function: func.FuncOp, role: str) -> ArrayAttr[DictionaryAttr
             function.body.block.args, function.arg_attrs or (), strict=True
         )
         if role in attributes.data
-    )
+    ]

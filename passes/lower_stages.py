@@ -31,6 +31,8 @@ import numpy as np
 from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
+    ArrayAttr,
+    DictionaryAttr,
     IndexType,
     IntegerAttr,
     MemRefType,
@@ -53,8 +55,9 @@ from tinyml.dialects.layer import (
     buffer_type,
     shape,
 )
-from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.network import layer_name, layers, network_function
 from tinyml.dialects.pooling import gathers
+from tinyml.dialects.reading import ReadRowsOp, note_input
 from tinyml.dialects.stage import StageOp
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import view_of
@@ -67,7 +70,9 @@ from tinyml.passes.convert_layers_to_loops import (
 from tinyml.passes.geometry import Range
 from tinyml.passes.loops.kernel import Carried, Image, Kernel, Part
 from tinyml.passes.loops.pooling import lower_gather
+from tinyml.passes.loops.reading import declare_readers
 from tinyml.passes.stage_plan import (
+    STAGE,
     WINDOWED,
     PlannedStage,
     pixel_bytes,
@@ -90,6 +95,7 @@ class LowerStagesPass(ModulePass):
         for number, layer in enumerate(layers(network)):
             if isinstance(layer, StageOp):
                 StageLowering(network, f"stage_{number:02}", layer).lower()
+        declare_readers(op)
 
 
 def bytes_of(value: SSAValue) -> Operation:
@@ -144,7 +150,22 @@ class StageLowering:
         call.attributes["tinyml.op"] = StringAttr(stage.name)
         work = sum(self.plan.schedule.work)
         call.attributes["tinyml.macs"] = IntegerAttr(work, i64)
+        call.attributes[STAGE] = self.summary(work)
         Rewriter.replace_op(stage, [*views, call], [])
+
+    def summary(self, work: int) -> DictionaryAttr:
+        """What a report says of the stage."""
+        names = [layer_name(layer) for layer in self.layers]
+        extra = work - sum(layer.macs() for layer in self.layers)
+        return DictionaryAttr(
+            {
+                "ops": ArrayAttr(StringAttr(name) for name in names),
+                "grid": self.stage.grid,
+                "halo": ArrayAttr(StringAttr(kept) for kept in self.stage.halo),
+                "bytes": IntegerAttr(self.plan.scratch, i64),
+                "extra_macs": IntegerAttr(extra, i64),
+            }
+        )
 
     # The stage's function
 
@@ -286,6 +307,10 @@ class StageLowering:
 
     def kernel(self, i: int) -> str:
         """Builds the kernel of a layer and returns its name."""
+        if isinstance(layer := self.layers[i], ReadRowsOp):
+            ring, size = self.plan.ring(layer.output), buffer_type(layer.output)
+            held = ring.pixels * pixel_bytes(layer.output) if ring else None
+            note_input(self.network, layer, held or buffer_bytes(size))
         KernelOfPart(self, i).build()
         return self.kernel_name(i)
 

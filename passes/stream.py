@@ -37,7 +37,7 @@ from xdsl.utils.exceptions import PassFailedException
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.stage import HALO, Halo, HaloAttr, StageOp
-from tinyml.dialects.tinyml import AllocOp
+from tinyml.dialects.tinyml import AllocOp, ReadRowsOp
 from tinyml.passes.make_stage import make_stage
 
 
@@ -80,4 +80,10 @@ def make_stream(group: Sequence[LayerOp], columns: int, block: int) -> StageOp:
             if isinstance(alloc, AllocOp):
                 kept = [HaloAttr(Halo.CACHE), HaloAttr(inner)]
                 alloc.attributes[HALO] = ArrayAttr(kept)
+    for layer in stage.layers:
+        alloc = layer.layer_output.owner
+        if block and isinstance(layer, ReadRowsOp) and isinstance(alloc, AllocOp):
+            # Pixels are asked for by the row, whatever becomes of them.
+            kept = [HaloAttr(Halo.CACHE), HaloAttr(Halo.RECOMPUTE)]
+            alloc.attributes[HALO] = ArrayAttr(kept)
     return stage

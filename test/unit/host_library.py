@@ -61,7 +61,7 @@ class HostLibrary:
         arena = np.full(words, 0x5A5A5A5A5A5A5A5A, np.int64).view(np.int8)
 
         def port_array(port: PortInfo) -> np.ndarray:
-            return np.ndarray(port.shape, port.dtype, buffer=arena, offset=port.at)
+            return np.ndarray(port.shape, port.dtype, buffer=arena, offset=port.offset)
 
         for port, values in zip(info.inputs, inputs, strict=True):
             port_array(port)[...] = values
