@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from xdsl.context import Context
+from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass, PassPipeline
 from xdsl.printer import Printer
@@ -35,7 +36,7 @@ from tinyml.backend.toolchain import find_toolchain
 from tinyml.dialects.network import layers, network_function
 from tinyml.frontend.builder import c_identifier
 from tinyml.frontend.load import load_model, one_line
-from tinyml.passes.pipelines import OBJECTIVES, expand
+from tinyml.passes.pipelines import OBJECTIVES, expand, planned_stages, staged
 
 TAKEN_NAMES = frozenset(
     """
@@ -46,6 +47,13 @@ TAKEN_NAMES = frozenset(
     """.split()
 )
 """Headers of C and of the harness, which a network's header must not hide."""
+
+
+MOST_EXTRA = 100
+"""Percent of work that stages may do twice to fit a budget, if nothing else is said."""
+
+FITTING_ATTEMPTS = 2
+"""How often stages are searched for a budget: stack and code may grow with them."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,16 @@ class CompileOptions:
     quantized_io: bool = False
     name: str | None = None
     objective: str = "cycles"
+    stages: str = "auto"
+    """`auto` searches them, `off` makes none; else the passes that make them."""
+    max_extra_macs: float | None = None
+    """
+    Work that may be done more than once, in percent; None for as little as fits into
+    the budget for RAM, or none without one.
+    """
+
+    input: str = "resident"
+    """Or `callback` or `stream`: what images of bytes come by (`tinyml-read-input`)."""
 
     @property
     def budgets(self) -> dict[str, int | None]:
@@ -69,7 +87,28 @@ class CompileOptions:
     @property
     def pipelines(self) -> tuple[str, ...]:
         """What to try, until the budgets are met."""
-        return OBJECTIVES[self.objective] if self.pipeline is None else (self.pipeline,)
+        if self.pipeline is not None:
+            return (self.pipeline,)
+        if self.stages not in ("auto", "off"):
+            return (staged(self.stages),)
+        if self.stages == "auto" and self.objective == "ram":
+            return (planned_stages(self.max_extra_macs or 0),)
+        return OBJECTIVES[self.objective]
+
+    def fitting(self, report: Mapping[str, Any]) -> str | None:
+        """
+        The pipeline whose stages leave as much of the budget for RAM to the arena as
+        the attempt of this report would; None if there is nothing to try.
+        """
+        searched = self.pipeline is None and self.stages == "auto"
+        if not searched or self.ram is None:
+            return None
+        ram = report["ram"]
+        room = self.ram - (ram["total"] - ram["arena"])
+        if room <= 0:
+            return None
+        extra = self.max_extra_macs
+        return planned_stages(MOST_EXTRA if extra is None else extra, room)
 
 
 @dataclass(frozen=True)
@@ -148,6 +187,8 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     banner = f"{path.name}, sha256 {digest[:16]}"
 
     def attempt(pipeline: str, module: ModuleOp) -> Attempt:
+        if options.input != "resident":
+            run_pipeline(module, f"tinyml-read-input{{mode={options.input}}}")
         run_pipeline(module, pipeline)
         package = c_package(module, name, banner)
         memory = dataclasses.replace(memory_map(module), network=name)
@@ -162,15 +203,27 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
             tried.append(attempt(pipeline, module.clone()))
             if not excess(tried[-1].report, options.budgets):
                 return tried[-1]
+        for _ in range(FITTING_ATTEMPTS):
+            pipeline = options.fitting(tried[-1].report)
+            if pipeline is None or tried[-1].report["ram"]["total"] <= options.ram:
+                break
+            tried.append(attempt(pipeline, module.clone()))
+            if not excess(tried[-1].report, options.budgets):
+                return tried[-1]
         return min(tried, key=lambda each: excess(each.report, options.budgets))
 
     def variants() -> Iterator[Variant]:
         if options.pipeline is not None:
             free = dataclasses.replace(options, pipeline=None)
             yield Variant("no --pipeline", lambda: best(free, module).report)
-        elif not set(OBJECTIVES["ram"]) <= set(options.pipelines):
+        elif options.objective != "ram":
             small = dataclasses.replace(options, objective="ram")
             yield Variant("--objective ram", lambda: best(small, module).report)
+        if options.pipeline is None and options.stages != "auto":
+            searched = dataclasses.replace(options, stages="auto", objective="ram")
+            yield Variant(
+                "--stages auto --objective ram", lambda: best(searched, module).report
+            )
         inner = module.clone()
         run_pipeline(inner, "tinyml-quantized-io")
         if not inner.is_structurally_equivalent(module):
@@ -236,12 +289,23 @@ def measure(
 def stack_depth(package: CPackage, usage: Mapping[str, int]) -> int:
     """
     The deepest stack of one inference: the entry, the network's body, and the kernel
-    with the largest frame. A function that was inlined is part of its caller's frame.
+    that needs the most with what it calls. A function that was inlined is part of its
+    caller's frame.
     """
-    body = package.info.function.sym_name.data
-    kernels = [usage.get(layer.kernel, 0) for layer in package.info.layers]
-    entry = usage.get(f"{package.name}_run", 0)
-    return entry + usage.get(body, 0) + max(kernels, default=0)
+    body = package.info.function
+    functions = {
+        op.sym_name.data: op
+        for op in package.info.module.ops
+        if isinstance(op, func.FuncOp)
+    }
+
+    def depth(function: func.FuncOp) -> int:
+        calls = [op for op in function.walk() if isinstance(op, func.CallOp)]
+        callees = {call.callee.string_value() for call in calls}
+        below = (depth(functions[name]) for name in callees if name in functions)
+        return usage.get(function.sym_name.data, 0) + max(below, default=0)
+
+    return usage.get(f"{package.name}_run", 0) + depth(body)
 
 
 def describe(
@@ -254,7 +318,7 @@ def describe(
 ) -> dict[str, Any]:
     """The content of report.json."""
     info = package.info
-    inputs = sum(port.size for port in info.inputs)
+    inputs = sum(p.size if p.held is None else p.held for p in info.inputs)
     outputs = sum(port.size for port in info.outputs)
     scratch = [p.size for p in memory.places if p.kind is Kind.SCRATCH]
     peak = memory.peak
@@ -286,7 +350,7 @@ def describe(
         },
         "lower_bound": memory.lower_bound,
         "holes": [[start, end] for start, end in memory.holes],
-        "stages": [],
+        "stages": [dataclasses.asdict(stage) for stage in info.stages],
         "inputs": [port_report(port) for port in info.inputs],
         "outputs": [port_report(port) for port in info.outputs],
         "layers": [
@@ -316,4 +380,5 @@ def port_report(port: Any) -> dict[str, Any]:
         "zero_point": port.zero_point,
         "at": port.at,
         "bytes": port.size,
+        "mode": port.mode,
     }

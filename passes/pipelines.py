@@ -5,28 +5,37 @@ The pipelines that have a name: from a network of layers to what the C printer s
 from __future__ import annotations
 
 LOWERING = (
-    "tinyml-annotate-memory,tinyml-lower-stages,tinyml-convert-layers-to-loops,tinyml-lower-arena,"
-    "tinyml-insert-layer-hooks,dce,tinyml-mark-readonly,tinyml-check-memory"
+    "tinyml-annotate-memory,tinyml-lower-stages,tinyml-convert-layers-to-loops,"
+    "tinyml-lower-arena,tinyml-insert-layer-hooks,dce,tinyml-mark-readonly,"
+    "tinyml-check-memory"
 )
 
 FOLDING = (
     "tinyml-fold-constants,tinyml-fold-reshape,tinyml-fold-lookups,"
     "tinyml-fuse-activation,tinyml-fold-pad,tinyml-fold-dead-channels"
 )
-PLANNING = "tinyml-overlap,tinyml-schedule,tinyml-plan-memory"
+ORDER = "tinyml-overlap,tinyml-schedule"
+PLANNING = f"{ORDER},tinyml-plan-memory"
 IN_PLACE = (
-    "tinyml-overlap,tinyml-schedule,tinyml-inplace,tinyml-overlap,"
-    "tinyml-plan-memory{strategy=optimal}"
+    f"{ORDER},tinyml-inplace,tinyml-overlap,tinyml-plan-memory{{strategy=optimal}}"
 )
+
+
+def staged(stages: str) -> str:
+    """The pipeline with these passes for stages, which find layers in their order."""
+    return f"{FOLDING},tinyml-select-kernels,{ORDER},{stages},{IN_PLACE},{LOWERING}"
+
 
 PIPELINES = {
     "default": f"{FOLDING},tinyml-select-kernels,{PLANNING},{LOWERING}",
     "ram": f"{FOLDING},tinyml-select-kernels,{IN_PLACE},{LOWERING}",
+    "stages": staged("tinyml-plan-stages"),
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }
 """
 `default` shares bytes between buffers where that costs no time, `ram` also where it
-does; `reference` lowers layer by layer with no fusion and no sharing, so that every
+does; `stages` runs layers in stages where that needs fewer bytes and no work is done
+twice; `reference` lowers layer by layer with no fusion and no sharing, so that every
 layer's output is there when the network has run.
 """
 
@@ -35,7 +44,16 @@ OBJECTIVES = {
     "size": ("@default", "@ram"),
     "ram": ("@ram",),
 }
-"""For each objective the pipelines to try, until one meets the budgets."""
+"""For each objective the pipelines without stages to try, until one meets budgets."""
+
+
+def planned_stages(extra: float, ram: int = 0) -> str:
+    """
+    The pipeline that searches stages with so much extra work, in percent: for the least
+    memory, or the least work that fits into an arena of `ram` bytes.
+    """
+    options = f"max-extra-macs={extra}" + (f" ram={ram}" if ram else "")
+    return staged(f"tinyml-plan-stages{{{options}}}")
 
 
 def expand(spec: str) -> str:

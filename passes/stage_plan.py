@@ -38,6 +38,9 @@ from tinyml.passes.stage_schedule import (
     stage_schedule,
 )
 
+STAGE = "tinyml.stage"
+"""The attribute of a lowered stage's call that says what it was."""
+
 RING_ALIGNMENT = 4
 SUM_BYTES = 4
 """Bytes, of the sum of a channel."""

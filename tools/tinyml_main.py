@@ -122,10 +122,13 @@ def make_parser() -> argparse.ArgumentParser:
     compile.add_argument(
         "--objective", choices=["ram", "cycles", "size"], default="cycles"
     )
-    compile.add_argument("--stages", default="auto", metavar="auto|off")
+    compile.add_argument("--stages", default="auto", metavar="auto|off|FILE")
     compile.add_argument("--max-extra-macs", type=parse_percentage, metavar="PERCENT")
     compile.add_argument(
-        "--input", choices=["resident", "callback", "stream"], default="resident"
+        "--input",
+        choices=["resident", "callback", "stream"],
+        default="resident",
+        help="where an image of bytes is: in the arena, or asked for by the row",
     )
     compile.add_argument("--io", choices=["model", "quantized"], default="model")
     compile.add_argument("--pipeline", metavar="@NAME|PASSES")
@@ -190,15 +193,9 @@ def command_compile(args: argparse.Namespace) -> int:
     from tinyml.backend import runner
     from tinyml.backend.compiler import CompileOptions, compile_model
 
-    if args.stages not in ("auto", "off"):
-        raise DiagnosticException(
-            f"--stages {args.stages}: stage plans are not supported yet; "
-            "supported are auto and off, which both mean layer by layer"
-        )
-    if args.input != "resident":
-        raise DiagnosticException(
-            f"--input {args.input} is not supported yet; supported is resident"
-        )
+    stages = args.stages
+    if stages not in ("auto", "off"):
+        stages = read_plan(Path(stages))
     compiled = compile_model(
         args.model,
         CompileOptions(
@@ -210,6 +207,9 @@ def command_compile(args: argparse.Namespace) -> int:
             args.io == "quantized",
             args.name,
             args.objective,
+            stages,
+            args.max_extra_macs,
+            args.input,
         ),
     )
     if args.run or args.reference:
@@ -221,6 +221,24 @@ def command_compile(args: argparse.Namespace) -> int:
         args.directory = args.output
         return command_run(args)
     return 0
+
+
+def read_plan(path: Path) -> str:
+    """The passes that make a plan's stages, from a file (`tinyml pareto`)."""
+    from xdsl.utils.exceptions import DiagnosticException
+
+    try:
+        text = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DiagnosticException(
+            f"--stages {path}: {error}; expected auto, off, or a file with a plan"
+        ) from error
+    if not text.startswith(("tinyml-stream{", "tinyml-patch{")):
+        raise DiagnosticException(
+            f"--stages {path} is not a stage plan: it does not begin with "
+            "tinyml-stream{ or tinyml-patch{"
+        )
+    return text
 
 
 def describe_compiled(report: Mapping[str, Any]) -> str:

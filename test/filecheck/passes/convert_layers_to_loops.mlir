@@ -22,15 +22,20 @@ func.func @main(%x: memref<1x4x4x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // CHECK-NEXT:   [[INSIDE:%[0-9]+]] = arith.subi %c4, %iy : index
 // CHECK-NEXT:   %iy_low = arith.maxsi [[BEFORE]], %c0 : index
 // CHECK-NEXT:   %iy_high = arith.minsi [[INSIDE]], %c3 : index
+// The first row that is seen; the others lie a row of four pixels apart.
+// CHECK-NEXT:   [[ROW:%[0-9]+]] = arith.addi %iy, %iy_low : index
 // CHECK-NEXT:   scf.for %ox = %c0 to %c4 step %c1 {
 // CHECK:          %ix_low = arith.maxsi
 // CHECK-NEXT:     %ix_high = arith.minsi
-// CHECK-NEXT:     scf.for %oc = %c0 to %c2 step %c1 {
-// CHECK-NEXT:       %acc = scf.for %ky = %iy_low to %iy_high step %c1 iter_args(%{{.*}} = %c0_i32) -> (i32) {
-// CHECK-NEXT:         [[IY:%[0-9]+]] = arith.addi %iy, %ky : index
+// CHECK-NEXT:     [[COLUMN:%[0-9]+]] = arith.addi %ix, %ix_low : index
+// CHECK-NEXT:     [[FIRST:%[0-9]+]] = arith.muli [[ROW]], %c4 : index
+// CHECK-NEXT:     %pixel = arith.addi [[FIRST]], [[COLUMN]] : index
+// CHECK:          scf.for %oc = %c0 to %c2 step %c1 {
+// CHECK-NEXT:       %acc, %row = scf.for %ky = %iy_low to %iy_high step %c1 iter_args(%{{.*}} = %c0_i32, [[START:%row.*]] = %pixel) -> (i32, index) {
 // CHECK-NEXT:         scf.for %kx = %ix_low to %ix_high step %c1 iter_args
-// CHECK-NEXT:           [[IX:%[0-9]+]] = arith.addi %ix, %kx : index
-// CHECK-NEXT:           memref.load %input[%c0, [[IY]], [[IX]], %c0]
+// CHECK-NEXT:           [[TAP:%[0-9]+]] = arith.subi %kx, %ix_low : index
+// CHECK-NEXT:           [[PLACE:%[0-9]+]] = arith.addi [[START]], [[TAP]] : index
+// CHECK-NEXT:           memref.load %input_1{{.*}}[[PLACE]], %c0]
 // CHECK:                memref.load %weights[%oc, %ky, %kx, %c0]
 // The zero point, which is what padding stands for, is taken off the input.
 // CHECK:                arith.subi {{.*}}, %c3_i32 overflow<nsw>
@@ -43,7 +48,7 @@ func.func @main(%x: memref<1x4x4x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // CHECK:            arith.maxsi {{.*}}, %c0_i32 : i32
 // CHECK-NEXT:       %clamped = arith.minsi {{.*}}, %c6_i32 : i32
 // CHECK-NEXT:       [[BYTE:%[0-9]+]] = arith.trunci %clamped : i32 to i8
-// CHECK-NEXT:       memref.store [[BYTE]], %output[%c0, %oy, %ox, %oc]
+// CHECK-NEXT:       memref.store [[BYTE]], %output_1[%pixel_1, %oc]
 
 // The call keeps the layer's attributes and says what it computes: 4*4*2 outputs of 9
 // multiply-accumulates.
