@@ -40,6 +40,7 @@ from xdsl.passes import ModulePass
 from xdsl.printer import Printer
 from xdsl.utils.exceptions import PassFailedException
 
+from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.byte_owners import (
     NOBODY,
     ByteOwners,
@@ -60,7 +61,6 @@ from tinyml.passes.lowered_network import (
     span,
 )
 from tinyml.passes.memory_accesses import (
-    READS_INPUT,
     VIEWS,
     KernelProblem,
     kernel_times,

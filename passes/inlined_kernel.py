@@ -2,8 +2,8 @@
 A kernel with the functions that it calls inlined: a copy, to read memory accesses from.
 
 A kernel that calls others (`tinyml-lower-stages`) hands them its buffers and parts of
-them. A `memref.view` in its own body that lies at a constant place is a buffer of its
-own, as the views of a network are, and becomes an argument of the copy.
+them. A `memref.view` at a constant place that it hands on is a buffer of its own, as
+the views of a network are, and becomes an argument of the copy.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import MemRefType, UnitAttr
+from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.traits import SymbolTable
 
 from tinyml.dialects.constants import find_global, global_array
+from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.index_arithmetic import UnknownNumber
 from tinyml.passes.loop_dependence import buffers_behind
 from tinyml.passes.loop_values import LoopValues
-from tinyml.passes.memory_accesses import HANDING_ON, READS_INPUT, KernelProblem
+from tinyml.passes.memory_accesses import HANDING_ON, KernelProblem
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,14 @@ def inlined(kernel: func.FuncOp) -> InlinedKernel:
     A kernel that calls nothing but hooks, and functions that fill a buffer. Raises
     KernelProblem for one that calls itself.
     """
+    parts: dict[SSAValue, PartOfArgument] = {}
     if kernel.is_declaration:
-        function, parts = caller(kernel), dict[SSAValue, PartOfArgument]()
-    elif not calls(kernel):
-        function, parts = kernel, dict[SSAValue, PartOfArgument]()
-    else:
+        function = caller(kernel)
+    elif calls(kernel):
         function = kernel.clone()
-        parts = separate_parts(function)
+        parts = separate_parts(function, kernel)
+    else:
+        function = kernel
     inline_calls(function, kernel, [])
     constants: dict[SSAValue, np.ndarray] = {}
     for op in function.walk():
@@ -103,11 +105,11 @@ def inline_calls(
 ) -> None:
     for call in calls(function):
         callee = callee_of(call, user)
-        if callee is None:
-            continue
-        if callee.is_declaration:
-            if READS_INPUT in callee.attributes:
-                call.attributes[READS_INPUT] = UnitAttr()
+        # What a call says of itself does not count.
+        call.attributes.pop(READS_INPUT, None)
+        if callee is None or callee.is_declaration:
+            if callee is not None and READS_INPUT in callee.attributes:
+                call.attributes[READS_INPUT] = callee.attributes[READS_INPUT]
             continue
         if callee in (user, *around):
             raise KernelProblem(f"@{callee.sym_name.data} calls itself")
@@ -120,11 +122,15 @@ def inline_calls(
         Rewriter.erase_op(end)
 
 
-def separate_parts(function: func.FuncOp) -> dict[SSAValue, PartOfArgument]:
-    """Makes arguments of the views in a function's body; returns what they are."""
+def separate_parts(
+    function: func.FuncOp, user: func.FuncOp
+) -> dict[SSAValue, PartOfArgument]:
+    """Makes arguments of the views that a function hands on; returns what they are."""
     block, found = function.body.block, dict[SSAValue, PartOfArgument]()
     values = LoopValues({}, {})
     for view in [op for op in block.ops if isinstance(op, memref.ViewOp)]:
+        if not any(is_handed_on(use.operation, user) for use in view.result.uses):
+            continue
         try:
             place = values.place(view.result)
         except UnknownNumber:
@@ -136,3 +142,9 @@ def separate_parts(function: func.FuncOp) -> dict[SSAValue, PartOfArgument]:
         view.result.replace_all_uses_with(argument)
         found[argument] = PartOfArgument(place.buffer, int(place.offset))
     return found
+
+
+def is_handed_on(use: Operation, user: func.FuncOp) -> bool:
+    """Whether an op calls a function that has a body."""
+    callee = callee_of(use, user) if isinstance(use, func.CallOp) else None
+    return callee is not None and not callee.is_declaration

@@ -50,11 +50,14 @@ def layer(call: func.CallOp) -> str:
 
 
 def ports(network: func.FuncOp, key: str) -> Iterator[Buffer]:
-    """The inputs or outputs of a network, from its attributes."""
+    """The inputs or outputs of a network that lie in the arena, from its attributes."""
     found = network.attributes[key]
     assert isinstance(found, ArrayAttr)
     for port in found:
         assert isinstance(port, DictionaryAttr)
+        if "at" not in port.data:
+            # An input that the network asks for.
+            continue
         tensor, at, type = (port.data[key] for key in ("tensor", "at", "type"))
         assert isinstance(tensor, TensorAttr)
         assert isinstance(at, IntegerAttr)

@@ -25,6 +25,7 @@ from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, SSAValue
 
+from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.index_arithmetic import Numbers, UnknownNumber
 from tinyml.passes.loop_dependence import buffers_behind, loops_behind
 from tinyml.passes.loop_values import LoopValues, element_bytes
@@ -41,11 +42,6 @@ VIEWS = (
     memref.SubviewOp,
     memref.ViewOp,
 )
-READS_INPUT = "tinyml.reads_input"
-"""
-The attribute of a function without a body that fills the buffer that it gets, and of
-calls of it in `inlined_kernel.py`.
-"""
 HANDING_ON = (*VIEWS, arith.SelectOp, scf.ForOp, scf.IfOp, scf.YieldOp)
 """Ops that hand on memrefs and do not access memory themselves."""
 
