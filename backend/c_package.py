@@ -7,8 +7,10 @@ users call. All symbols have the network's name before them, everything else is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
+from typing import Any
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp, StringAttr
@@ -16,7 +18,7 @@ from xdsl.utils.exceptions import DiagnosticException
 
 import tinyml
 from tinyml.backend.c_comment import comment
-from tinyml.backend.c_printer import print_code, print_constants
+from tinyml.backend.c_printer import print_code, print_constants, reader_declaration
 from tinyml.backend.network_info import NetworkInfo, PortInfo, network_info
 from tinyml.passes.prefix_symbols import PrefixSymbolsPass
 
@@ -70,9 +72,10 @@ def port_type(port: PortInfo) -> str:
 def port_macros(name: str, role: str, number: int, port: PortInfo) -> str:
     prefix = f"{name.upper()}_{role}_{number}"
     shape = ", ".join(str(size) for size in port.shape)
-    lines = [
-        comment(port.label),
-        f"#define {prefix}_OFFSET {port.at}",
+    lines = [comment(port.label)]
+    if port.at is not None:
+        lines += [f"#define {prefix}_OFFSET {port.at}"]
+    lines += [
         f"#define {prefix}_BYTES {port.size}",
         f"#define {prefix}_SHAPE {{{shape}}}",
     ]
@@ -89,6 +92,46 @@ def accessor(name: str, role: str, number: int, port: PortInfo) -> str:
     return f"{const}{port_type(port)} *{name}_{role}_{number}(const {name}_ctx *ctx)"
 
 
+def readers(name: str, info: NetworkInfo) -> str:
+    """The declarations of the functions that the network asks for inputs."""
+    asked = [(i, port) for i, port in enumerate(info.inputs) if port.at is None]
+    if not asked:
+        return ""
+    text = f"""\
+/* You define these: while {name}_run runs it asks for `columns` pixels of a row, from
+ * `column` on; write them to `pixels`, channel by channel. */
+"""
+    for number, port in asked:
+        promise = (
+            "Each row is asked for once, in order; rows at the end that nobody needs "
+            "are not."
+            if port.mode == "stream"
+            else "The same pixels may be asked for more than once."
+        )
+        text += f"/* {promise} */\n{reader_declaration(f'{name}_read_rows_{number}')}\n"
+    return f"{text}\n"
+
+
+def resident(info: NetworkInfo) -> list[tuple[str, int, PortInfo]]:
+    """The inputs and outputs that lie in the arena: role, number and port."""
+    every = [("input", i, port) for i, port in enumerate(info.inputs)]
+    every += [("output", i, port) for i, port in enumerate(info.outputs)]
+    return [item for item in every if item[2].at is not None]
+
+
+def places(name: str, info: NetworkInfo) -> str:
+    """What the header says of its accessors."""
+    if any(role == "input" for role, _, _ in resident(info)):
+        return (
+            f"/* Where to write an input before {name}_run, which consumes it, and where "
+            "an output\n * lies from then on until the next input is written. All of "
+            "them are in the arena. */"
+        )
+    return (
+        f"/* Where an output lies from {name}_run on, in the arena, until the next. */"
+    )
+
+
 def header(name: str, info: NetworkInfo) -> str:
     upper = name.upper()
     macros = "\n".join(
@@ -98,8 +141,7 @@ def header(name: str, info: NetworkInfo) -> str:
     )
     accessors = "\n".join(
         f"{accessor(name, role, number, port)};"
-        for role, found in (("input", info.inputs), ("output", info.outputs))
-        for number, port in enumerate(found)
+        for role, number, port in resident(info)
     )
     return f"""\
 #ifndef {upper}_H
@@ -136,11 +178,10 @@ typedef struct {{
 void {name}_init({name}_ctx *ctx);
 #endif
 
-/* Where to write an input before {name}_run, which consumes it, and where an output
- * lies from then on until the next input is written. All of them are in the arena. */
+{places(name, info)}
 {accessors}
 
-/* One inference. */
+{readers(name, info)}/* One inference. */
 int {name}_run({name}_ctx *ctx);
 
 /* After each layer the code calls {name}_layer_end(layer), a macro that does nothing
@@ -162,8 +203,7 @@ def code(name: str, module: ModuleOp, info: NetworkInfo) -> str:
         f"{accessor(name, role, number, port)} {{\n"
         f"  return ({port_type(port)} *)(void *)((int8_t *)ctx->arena + "
         f"{upper}_{role.upper()}_{number}_OFFSET);\n}}\n"
-        for role, found in (("input", info.inputs), ("output", info.outputs))
-        for number, port in enumerate(found)
+        for role, number, port in resident(info)
     )
     return f"""\
 #include "{name}.h"
@@ -250,25 +290,48 @@ void harness_layer_end(int32_t layer);
 """
 
 
+def is_asked(port: Mapping[str, Any]) -> bool:
+    """Whether the network asks for an input of a report."""
+    return port.get("mode", "resident") != "resident"
+
+
+def image_glue(name: str, inputs: Sequence[Mapping[str, Any]], number: int) -> str:
+    """What defines the function that the network asks for an input."""
+    at, port = sum(port["bytes"] for port in inputs[:number]), inputs[number]
+    _, rows, columns, channels = port["shape"]
+    numbers = [number, at, rows, columns, channels, int(port["mode"] == "stream"), 0, 0]
+    return f"""\
+static struct harness_image harness_image_{number} = {{{", ".join(map(str, numbers))}}};
+
+void {name}_read_rows_{number}(int32_t row, int32_t column, int32_t columns,
+    void *pixels) {{
+  harness_read_image(&harness_image_{number}, row, column, columns, pixels);
+}}
+
+"""
+
+
 def harness_glue(
     name: str,
-    inputs: list[int],
+    inputs: Sequence[Mapping[str, Any]],
     outputs: list[int],
     layers: list[tuple[int, int]],
 ) -> str:
     """
-    The glue between network and harness: sizes of inputs and outputs, and offset and
-    size of each layer's output in the arena. With HARNESS_FILL the arena starts full of
-    that byte.
+    The glue between network and harness: inputs as they stand in the report, sizes of
+    outputs, and offset and size of each layer's output in the arena. With HARNESS_FILL
+    the arena starts full of that byte.
     """
+    asked = [is_asked(port) for port in inputs]
     places = [*layers, (0, 0)]
-    input_table = ", ".join(f"{{0, {size}u}}" for size in inputs)
+    input_table = ", ".join(f"{{0, {port['bytes']}u}}" for port in inputs)
     output_table = ", ".join(f"{{0, {size}u}}" for size in outputs)
     table = "\n".join(f"  {{{at}u, {size}u}}," for at, size in places)
     setup = "\n".join(
         [
             f"  harness_inputs[{i}].data = {name}_input_{i}(&ctx);"
             for i in range(len(inputs))
+            if not asked[i]
         ]
         + [
             f"  harness_outputs[{i}].data = (void *)(uintptr_t){name}_output_{i}(&ctx);"
@@ -293,6 +356,7 @@ static const struct {{
 {table}
 }};
 
+{"".join(image_glue(name, inputs, i) for i in range(len(inputs)) if asked[i])}\
 void harness_setup(void) {{
   {name}_init(&ctx);
 #ifdef HARNESS_FILL

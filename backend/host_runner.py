@@ -11,6 +11,7 @@ from tinyml.backend.raw_run import (
     INPUTS,
     LAYERS,
     OUTPUTS,
+    REQUESTS,
     RawRun,
     SimulatorError,
     read_if_there,
@@ -47,5 +48,6 @@ def run_host(program: Path, inputs: bytes, timeout: float) -> RawRun:
             timed_out=timed_out,
             outputs=read_if_there(directory / OUTPUTS),
             layers=read_if_there(directory / LAYERS),
+            requests=read_if_there(directory / REQUESTS),
             console=console.decode(errors="replace"),
         )

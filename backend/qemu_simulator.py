@@ -31,6 +31,7 @@ from tinyml.backend.raw_run import (
     INPUTS,
     LAYERS,
     OUTPUTS,
+    REQUESTS,
     RawRun,
     RunOptions,
     SimulatorError,
@@ -177,6 +178,7 @@ def run_qemu(
             timed_out=timed_out,
             outputs=read_if_there(directory / OUTPUTS),
             layers=read_if_there(directory / LAYERS),
+            requests=read_if_there(directory / REQUESTS),
             console=console,
             blocks=(
                 parse_counts(counts.read_text(), program) if counts.exists() else None

@@ -12,6 +12,7 @@ from tinyml.backend.elf_image import Program
 from tinyml.backend.memory_use import MemoryUse
 
 INPUTS, OUTPUTS, LAYERS = "inputs.bin", "outputs.bin", "layers.bin"
+REQUESTS = "requests.bin"
 """The files of the harness."""
 
 
@@ -29,6 +30,7 @@ class RawRun:
     timed_out: bool = False
     outputs: bytes = b""
     layers: bytes = b""
+    requests: bytes = b""
     console: str = ""
     blocks: tuple[BlockCount, ...] | None = None
     """None if they were not counted."""

@@ -12,6 +12,7 @@ import json
 import math
 import tempfile
 import zlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from xdsl.utils.exceptions import DiagnosticException
 from xdsl.utils.hints import isa
 
 from tinyml.backend.block_profile import FunctionProfile
-from tinyml.backend.c_package import harness_glue, harness_hooks
+from tinyml.backend.c_package import harness_glue, harness_hooks, is_asked
 from tinyml.backend.poison import unwritten_reads
 from tinyml.backend.simulator import RunResult, SimulatorName, run_program
 from tinyml.backend.target_machine import TargetMachine, get_target
@@ -300,7 +301,7 @@ def build(
     compiler = find_toolchain(toolchain, machine)
     glue = harness_glue(
         name,
-        [port["bytes"] for port in report["inputs"]],
+        report["inputs"],
         [port["bytes"] for port in report["outputs"]],
         [(layer["at"], layer["bytes"]) for layer in report["layers"]],
     )
@@ -396,6 +397,7 @@ def run_directory(
         "stack_high_water": result.network_stack_bytes,
         "arena_high_water": arena_high_water(result, report["net"]),
         "arena_holes": arena_holes(result, report["net"]),
+        "input_requests": input_requests(result, report),
         "unwritten_reads": changed,
         "faults": faults,
         "functions": [dataclasses.asdict(item) for item in functions],
@@ -458,8 +460,27 @@ def inference_functions(
     name = report["net"]
     around = {f"{name}_init"}
     around |= {f"{name}_input_{i}" for i in range(len(report["inputs"]))}
+    around |= {f"{name}_read_rows_{i}" for i in range(len(report["inputs"]))}
     around |= {f"{name}_output_{i}" for i in range(len(report["outputs"]))}
     return [item for item in result.network_functions if item.name not in around]
+
+
+def input_requests(
+    result: RunResult, report: Mapping[str, Any]
+) -> dict[str, int] | None:
+    """What one inference asked for of its inputs, if it asks for any."""
+    if not any(is_asked(port) for port in report["inputs"]):
+        return None
+    pixels = Counter(
+        (request.input, request.row, column)
+        for request in result.requests
+        for column in range(request.column, request.column + request.columns)
+    )
+    return {
+        "calls": len(result.requests),
+        "pixels": pixels.total(),
+        "repeated_pixels": pixels.total() - len(pixels),
+    }
 
 
 def memory_map(machine: TargetMachine, report: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ class Operation(IntEnum):
     WRITE0 = 0x04
     WRITE = 0x05
     READ = 0x06
+    SEEK = 0x0A
+    FLEN = 0x0C
     EXIT = 0x18
     EXIT_EXTENDED = 0x20
 
@@ -80,6 +82,13 @@ class Semihosting:
                 return self._write(*self._words(argument, 3))
             case Operation.READ:
                 return self._read(*self._words(argument, 3))
+            case Operation.SEEK:
+                handle, position = self._words(argument, 2)
+                self._file(handle).position = position
+                return 0
+            case Operation.FLEN:
+                (handle,) = self._words(argument, 1)
+                return len(self.files[self._file(handle).name])
             case Operation.EXIT:
                 self.exit_status = 0 if argument == APPLICATION_EXIT else 1
                 return 0

@@ -33,8 +33,21 @@ HARNESS_STATUS: Mapping[int, str] = {
     112: "inputs.bin cannot be opened",
     113: "inputs.bin ends within a set",
     114: "an output file cannot be written",
+    115: "the network asked for pixels outside of an input",
+    116: "the network asked for a row of a stream that is not the next one",
 }
 """Exit statuses of the harness itself; see harness_io.h."""
+
+
+class Request(NamedTuple):
+    """Pixels that the network asked for."""
+
+    set: int
+    """Where the set of inputs begins."""
+    input: int
+    row: int
+    column: int
+    columns: int
 
 
 class LayerRecord(NamedTuple):
@@ -59,6 +72,8 @@ class RunResult:
     outputs: bytes
     """All outputs of all sets, in order."""
     layers: tuple[LayerRecord, ...]
+    requests: tuple[Request, ...]
+    """For pixels of inputs, by the first set."""
     console: str
     functions: tuple[FunctionProfile, ...]
     """Of the counted sets, most cycles first; empty if nothing was counted."""
@@ -178,6 +193,13 @@ def split_layers(data: bytes) -> tuple[LayerRecord, ...]:
     return tuple(records)
 
 
+def first_requests(data: bytes) -> tuple[Request, ...]:
+    """What a requests.bin says of the first set of inputs."""
+    whole = data[: len(data) // 20 * 20]
+    found = (Request(*numbers) for numbers in struct.iter_unpack("<5i", whole))
+    return tuple(request for request in found if request.set == 0)
+
+
 Runner = Callable[[Program, TargetMachine, bytes, RunOptions], RawRun]
 
 
@@ -289,6 +311,7 @@ def _result(
         timed_out=last.timed_out,
         outputs=b"".join(run.outputs for run in runs),
         layers=split_layers(b"".join(run.layers for run in runs)),
+        requests=first_requests(first.requests),
         console="".join(run.console for run in runs),
         functions=functions,
         memory=memory,

@@ -57,7 +57,13 @@ class Toolchain(abc.ABC):
     target: TargetMachine
     command: tuple[str, ...]
 
-    HARNESS_SOURCES = ("main.c", "startup.c", "runtime.c", "io_semihosting.c")
+    HARNESS_SOURCES = (
+        "main.c",
+        "images.c",
+        "startup.c",
+        "runtime.c",
+        "io_semihosting.c",
+    )
     HARNESS_FLAGS: tuple[str, ...] = ()
     """Flags of the harness only."""
 
@@ -281,7 +287,7 @@ class GccToolchain(_CoreToolchain):
 class HostToolchain(Toolchain):
     """A compiler for the machine this runs on."""
 
-    HARNESS_SOURCES = ("main.c", "io_host.c")
+    HARNESS_SOURCES = ("main.c", "images.c", "io_host.c")
 
     @property
     def compile_flags(self) -> tuple[str, ...]:

@@ -188,8 +188,6 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def command_compile(args: argparse.Namespace) -> int:
-    from xdsl.utils.exceptions import DiagnosticException
-
     from tinyml.backend import runner
     from tinyml.backend.compiler import CompileOptions, compile_model
 

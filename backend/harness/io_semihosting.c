@@ -7,10 +7,10 @@ static int32_t harness_handles[HARNESS_FILES]; /* handle + 1; 0 is not open */
 
 int harness_open(enum harness_file file) {
   static const char *const names[HARNESS_FILES] = {"inputs.bin", "outputs.bin",
-                                                   "layers.bin"};
-  enum { NAME_LENGTH_INPUTS = 10, NAME_LENGTH_OUTPUTS = 11, NAME_LENGTH_LAYERS = 10 };
+                                                   "layers.bin", "requests.bin"};
   static const uint32_t lengths[HARNESS_FILES] = {
-      NAME_LENGTH_INPUTS, NAME_LENGTH_OUTPUTS, NAME_LENGTH_LAYERS};
+      sizeof "inputs.bin" - 1, sizeof "outputs.bin" - 1, sizeof "layers.bin" - 1,
+      sizeof "requests.bin" - 1};
   if (harness_handles[file] == 0) {
     const uint32_t arguments[3] = {
         (uint32_t)names[file],
@@ -18,6 +18,16 @@ int harness_open(enum harness_file file) {
     harness_handles[file] = harness_semihost(HARNESS_SYS_OPEN, arguments) + 1;
   }
   return harness_handles[file] == 0 ? -1 : 0;
+}
+
+uint32_t harness_length(enum harness_file file) {
+  const uint32_t handle = (uint32_t)harness_handles[file] - 1;
+  return (uint32_t)harness_semihost(HARNESS_SYS_FLEN, &handle);
+}
+
+int harness_seek(enum harness_file file, uint32_t at) {
+  const uint32_t arguments[2] = {(uint32_t)harness_handles[file] - 1, at};
+  return harness_semihost(HARNESS_SYS_SEEK, arguments);
 }
 
 uint32_t harness_read(enum harness_file file, void *data, uint32_t bytes) {
