@@ -122,14 +122,12 @@ def resident(info: NetworkInfo) -> list[tuple[str, int, PortInfo]]:
 def places(name: str, info: NetworkInfo) -> str:
     """What the header says of its accessors."""
     if any(role == "input" for role, _, _ in resident(info)):
-        return (
-            f"/* Where to write an input before {name}_run, which consumes it, and where "
-            "an output\n * lies from then on until the next input is written. All of "
-            "them are in the arena. */"
-        )
-    return (
-        f"/* Where an output lies from {name}_run on, in the arena, until the next. */"
-    )
+        return f"""\
+/* Where to write an input before {name}_run, which consumes it, and where an output
+ * lies from then on until the next input is written. All of them are in the arena.
+ */"""
+    return f"""\
+/* Where an output lies from {name}_run on, in the arena, until the next run. */"""
 
 
 def header(name: str, info: NetworkInfo) -> str:
