@@ -43,6 +43,7 @@ from tinyml.interp.run import make_interpreter
 from tinyml.passes import memory_accesses
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
 from tinyml.passes.index_arithmetic import SIGNED, UNSIGNED, UnknownNumber, compute
+from tinyml.passes.inlined_kernel import inlined
 from tinyml.passes.memory_accesses import (
     NEVER_FIRST,
     NEVER_LAST,
@@ -286,6 +287,39 @@ KERNELS = {
       }
       func.return
     }""",
+    "calls in loops and branches": """
+    func.func @copy(%to: index, %count: index, %x: memref<16xi8>, %y: memref<16xi8>) -> index { CONSTANTS
+      scf.for %i = %c0 to %count step %c1 {
+        %v = memref.load %x[%i] : memref<16xi8>
+        %at = arith.addi %to, %i : index
+        memref.store %v, %y[%at] : memref<16xi8>
+      }
+      %end = arith.addi %to, %count : index
+      func.return %end : index
+    }
+    func.func @twice(%n: index, %x: memref<16xi8>, %y: memref<16xi8>) { CONSTANTS
+      %end = func.call @copy(%n, %n, %x, %y) : (index, index, memref<16xi8>, memref<16xi8>) -> index
+      %one = func.call @copy(%end, %c1, %y, %x) : (index, index, memref<16xi8>, memref<16xi8>) -> index
+      func.return
+    }
+    func.func @f(%x: memref<16xi8>, %y: memref<16xi8>) { CONSTANTS
+      scf.for %i = %c0 to %c6 step %c1 {
+        %rest = arith.remsi %i, %c3 : index
+        %is = arith.cmpi eq, %rest, %c2 : index
+        scf.for %j = %i to %c7 step %c2 {
+          scf.if %is {
+            func.call @twice(%i, %x, %y) : (index, memref<16xi8>, memref<16xi8>) -> ()
+          } else {
+            %less = arith.cmpi slt, %j, %c5 : index
+            scf.if %less {
+              %v = memref.load %y[%j] : memref<16xi8>
+              func.call @twice(%rest, %y, %x) : (index, memref<16xi8>, memref<16xi8>) -> ()
+            }
+          }
+        }
+      }
+      func.return
+    }""",
     "words in a buffer of bytes": """
     func.func @f(%x: memref<16xi8>, %y: memref<4xi32>) { CONSTANTS
       %words = memref.view %x[%c4][] : memref<16xi8> to memref<3xi32>
@@ -308,9 +342,10 @@ def test_order_of_accesses_by_hand(
     monkeypatch.setattr(memory_accesses, "PIECE", piece)
     module, kernel = parsed(KERNELS[name].replace("CONSTANTS", CONSTANTS))
     arrays = [ones(argument) for argument in kernel.body.block.args]
-    times = kernel_times(kernel, {})
+    function = inlined(kernel).function
+    times = kernel_times(function, {})
     check_order(
-        [times[argument] for argument in kernel.body.block.args],
+        [times[argument] for argument in function.body.block.args],
         traced_times(module, kernel, arrays),
     )
 
