@@ -26,6 +26,7 @@ from tinyml.passes.live_ranges import LiveRange, live_ranges
 from tinyml.passes.stage_plan import (
     RING_ALIGNMENT,
     SUM_BYTES,
+    broken_stream,
     passed_by_rows,
     pixel_bytes,
     refusal,
@@ -98,6 +99,10 @@ class NetworkStages:
                 _, rows, columns, _ = shape(layer.layer_inputs[0])
                 found[self.numbers[layer.layer_output]] = rows, columns
         return found
+
+    @cached_property
+    def macs(self) -> list[int]:
+        return [layer.macs() for layer in self.layers]
 
     @cached_property
     def gathering(self) -> list[bool]:
@@ -179,9 +184,10 @@ class NetworkStages:
             for buffer in inner_buffers(graph)
         }
         try:
-            return stage_schedule(graph, (1, strips), passing, self.block)
+            found = stage_schedule(graph, (1, strips), passing, self.block)
         except StageProblem:
             return None
+        return None if broken_stream(found, self.layers[first:end]) else found
 
     def costs(self, first: int, end: int, strips: int) -> Segment | None:
         """A stage from layer `first` to before layer `end`; None if it cannot be."""
@@ -202,9 +208,7 @@ class NetworkStages:
             depth = shape(self.layers[end - 1].layer_inputs[0])[3]
             total += SUM_BYTES * depth
             shared = 0
-        extra = sum(schedule.work) - sum(
-            self.layers[i].macs() for i in range(first, end)
-        )
+        extra = sum(schedule.work) - sum(self.macs[first:end])
         total -= min(shared, size)
         return Segment(first, end, strips, total, max(extra, 0))
 

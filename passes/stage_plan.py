@@ -7,7 +7,7 @@ planning and lowering cannot disagree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -131,12 +131,11 @@ def planned_stage(stage: StageOp) -> PlannedStage:
         schedule = stage_schedule(graph, stage.tiles, passing, stage.pixels)
     except StageProblem as problem:
         raise DiagnosticException(f"{layer_name(stage)}: {problem}") from problem
-    for i, layer in enumerate(layers):
-        if isinstance(layer, ReadRowsOp) and layer.once and not streams(schedule, i):
-            raise DiagnosticException(
-                f"{layer_name(layer)} comes as a stream, so the stage has to read each "
-                "of its rows once, whole and in order: in one strip, recomputing none"
-            )
+    if (layer := broken_stream(schedule, layers)) is not None:
+        raise DiagnosticException(
+            f"{layer_name(layer)} comes as a stream, so the stage has to read each of "
+            "its rows once, whole and in order: in one strip, recomputing none"
+        )
     offsets: dict[int, int] = {}
     end = 0
     for number, ring in schedule.rings.items():
@@ -147,6 +146,14 @@ def planned_stage(stage: StageOp) -> PlannedStage:
     if sums is not None:
         end += SUM_BYTES * shape(layers[-1].layer_inputs[0])[3]
     return PlannedStage(schedule, numbers, offsets, sums, end)
+
+
+def broken_stream(schedule: StageSchedule, layers: Sequence[LayerOp]) -> LayerOp | None:
+    """A layer of a stage that reads rows which come once, but not like that."""
+    for i, layer in enumerate(layers):
+        if isinstance(layer, ReadRowsOp) and layer.once and not streams(schedule, i):
+            return layer
+    return None
 
 
 def streams(schedule: StageSchedule, i: int) -> bool:

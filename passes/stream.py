@@ -37,8 +37,9 @@ from xdsl.utils.exceptions import PassFailedException
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.stage import HALO, Halo, HaloAttr, StageOp
-from tinyml.dialects.tinyml import AllocOp, ReadRowsOp
+from tinyml.dialects.tinyml import AllocOp
 from tinyml.passes.make_stage import make_stage
+from tinyml.passes.stage_plan import passed_by_rows
 
 
 @dataclass(frozen=True)
@@ -80,10 +81,8 @@ def make_stream(group: Sequence[LayerOp], columns: int, block: int) -> StageOp:
             if isinstance(alloc, AllocOp):
                 kept = [HaloAttr(Halo.CACHE), HaloAttr(inner)]
                 alloc.attributes[HALO] = ArrayAttr(kept)
-    for layer in stage.layers:
-        alloc = layer.layer_output.owner
-        if block and isinstance(layer, ReadRowsOp) and isinstance(alloc, AllocOp):
-            # Pixels are asked for by the row, whatever becomes of them.
+    for alloc in stage.block.ops if block else ():
+        if isinstance(alloc, AllocOp) and passed_by_rows(alloc.buffer):
             kept = [HaloAttr(Halo.CACHE), HaloAttr(Halo.RECOMPUTE)]
             alloc.attributes[HALO] = ArrayAttr(kept)
     return stage
