@@ -39,6 +39,24 @@ def load_c(text: str, directory: Path) -> ctypes.CDLL:
     return ctypes.CDLL(str(library))
 
 
+def readers(name: str, info: NetworkInfo) -> str:
+    """Functions that a network asks for inputs, which are where a pointer says."""
+    text = ""
+    for number, port in enumerate(info.inputs):
+        if port.at is None:
+            _, _, columns, channels = port.shape
+            text += f"""
+const int8_t *{name}_image_{number};
+void {name}_read_rows_{number}(int32_t row, int32_t column, int32_t count, void *to) {{
+  const int8_t *from = {name}_image_{number};
+  from += (row * {columns} + column) * {channels};
+  for (int32_t i = 0; i < count * {channels}; ++i)
+    ((int8_t *)to)[i] = from[i];
+}}
+"""
+    return text
+
+
 class HostLibrary:
     """Compiles lowered modules, by name; their symbols get the names before them."""
 
@@ -51,6 +69,7 @@ class HostLibrary:
             self.infos[name] = network_info(module)
             print_constants(text, module)
             print_code(text, module)
+            text.write(readers(name, self.infos[name]))
         self.library = load_c(text.getvalue(), directory)
 
     def run(self, name: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -63,8 +82,13 @@ class HostLibrary:
         def port_array(port: PortInfo) -> np.ndarray:
             return np.ndarray(port.shape, port.dtype, buffer=arena, offset=port.offset)
 
-        for port, values in zip(info.inputs, inputs, strict=True):
-            port_array(port)[...] = values
+        for number, (port, values) in enumerate(zip(info.inputs, inputs, strict=True)):
+            if port.at is None:
+                image = np.ascontiguousarray(values, port.dtype)
+                pointer = f"{name}_image_{number}"
+                ctypes.c_void_p.in_dll(self.library, pointer).value = image.ctypes.data
+            else:
+                port_array(port)[...] = values
         function = getattr(self.library, info.function.sym_name.data)
         function(ctypes.c_void_p(arena.ctypes.data))
         assert (arena[info.arena_bytes :] == 0x5A).all(), f"{name} leaves its arena"
