@@ -196,7 +196,7 @@ int {name}_run({name}_ctx *ctx);
 def code(name: str, module: ModuleOp, info: NetworkInfo) -> str:
     upper = name.upper()
     body = StringIO()
-    print_code(body, module)
+    print_code(body, module, has_header=True)
     accessors = "\n".join(
         f"{accessor(name, role, number, port)} {{\n"
         f"  return ({port_type(port)} *)(void *)((int8_t *)ctx->arena + "

@@ -528,7 +528,7 @@ def print_function(output: IO[str], function: func.FuncOp) -> None:
         FunctionPrinter(output, function).print()
     elif "tinyml.hook" in function.attributes:
         output.write(f"#ifndef {name}\n#define {name}(layer) ((void)(layer))\n#endif\n")
-    elif READS_INPUT in function.attributes:
+    elif is_reader(function):
         output.write(f"{reader_declaration(name)}\n")
     else:
         raise DiagnosticException(f"tinyml-c: @{name} is declared but not a hook")
@@ -605,8 +605,16 @@ static inline float tinyml_fmaf(float a, float b, float c) {
 """
 
 
-def print_code(output: IO[str], module: ModuleOp) -> None:
-    """Prints the functions of a module, and a declaration of each constant."""
+def is_reader(op: func.FuncOp) -> bool:
+    """Whether a function is declared that the user defines, and that reads an input."""
+    return op.is_declaration and READS_INPUT in op.attributes
+
+
+def print_code(output: IO[str], module: ModuleOp, has_header: bool = False) -> None:
+    """
+    Prints the functions of a module, and a declaration of each constant; functions that
+    the user defines are declared in the header, if there is one.
+    """
     if any("no_inline" in op.attributes for op in module.ops):
         output.write(NO_INLINE)
     if any(isinstance(op, math_dialect.FmaOp) for op in module.walk()):
@@ -614,6 +622,8 @@ def print_code(output: IO[str], module: ModuleOp) -> None:
     declare_constants(output, module)
     for op in module.ops:
         match op:
+            case func.FuncOp() if has_header and is_reader(op):
+                pass
             case func.FuncOp():
                 output.write("\n")
                 print_function(output, op)
