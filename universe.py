@@ -18,6 +18,7 @@ PASSES = {
         "convert_layers_to_loops",
         "ConvertLayersToLoopsPass",
     ),
+    "tinyml-count-macs": ("count_macs", "CountMacsPass"),
     "tinyml-fold-constants": ("fold_constants", "FoldConstantsPass"),
     "tinyml-fold-dead-channels": (
         "fold_dead_channels",

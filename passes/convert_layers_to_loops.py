@@ -57,6 +57,7 @@ from tinyml.dialects.reading import ReadRowsOp, note_input
 from tinyml.dialects.tinyml import AllocOp, ReshapeOp, SliceOp, TransposeOp
 from tinyml.dialects.views import view_of
 from tinyml.passes.constant_pool import globals_of
+from tinyml.passes.count_macs import counter
 from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
 from tinyml.passes.loops import (
     elementwise,
@@ -169,7 +170,8 @@ class Outliner:
         for argument, hint in zip(block.args, names, strict=True):
             argument.name_hint = hint
         traversal = kernel_of(op).traversal
-        kernel = Kernel(block, traversal is Traversal.BACKWARD)
+        backward = traversal is Traversal.BACKWARD
+        kernel = Kernel(block, backward, counter(self.network))
         operands: Operands = dict(zip(names, block.args, strict=True))
         by_channels = traversal is Traversal.CHANNELS
         lower = lower_by_channels if by_channels else LOWERINGS[type(op)]

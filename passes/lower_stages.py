@@ -67,6 +67,7 @@ from tinyml.passes.convert_layers_to_loops import (
     scratch_offset,
     signless,
 )
+from tinyml.passes.count_macs import counter
 from tinyml.passes.geometry import Range
 from tinyml.passes.loops.kernel import Carried, Image, Kernel, Part
 from tinyml.passes.loops.pooling import lower_gather
@@ -353,7 +354,7 @@ class KernelOfPart:
         for argument, name in zip(block.args, types, strict=True):
             argument.name_hint = name
         arguments: dict[str, SSAValue] = dict(zip(types, block.args, strict=True))
-        k = Kernel(block)
+        k = Kernel(block, counter=counter(lowering.network))
         images = {
             name: self.image(k, value, name, arguments)
             for value, name in zip(layer.operands, names, strict=True)

@@ -6,6 +6,7 @@ Pure reading of IR: no pass state, no change.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -23,6 +24,7 @@ from tinyml.passes.arena import Allowance, align_up
 from tinyml.passes.geometry import StageGraph, StageLayer
 from tinyml.passes.inplace import candidate
 from tinyml.passes.live_ranges import LiveRange, live_ranges
+from tinyml.passes.stage_bounds import StageBound, WindowRows, stage_bounds
 from tinyml.passes.stage_plan import (
     RING_ALIGNMENT,
     SUM_BYTES,
@@ -108,11 +110,12 @@ class NetworkStages:
     def gathering(self) -> list[bool]:
         return [gathers(layer) for layer in self.layers]
 
-    def options(self) -> Options:
+    def options(self, strips: Iterable[int]) -> Options:
+        """All that the search may choose from, stages in these numbers of strips."""
         single = [
             Segment(i, i + 1, 0, self.layer_bytes(i)) for i in range(len(self.layers))
         ]
-        return Options(single, self.least, self.costs)
+        return Options(single, list(self.bounds(strips)), self.costs)
 
     def layer_bytes(self, i: int) -> int:
         """Bytes alive while a layer runs by itself, at least."""
@@ -121,20 +124,35 @@ class NetworkStages:
 
     # Stages
 
-    def can_be(self, first: int, end: int) -> bool:
-        """Whether nothing but the last layer's output is seen outside."""
-        nodes = self.nodes[first:end]
-        if any(node is None for node in nodes) or any(self.gathering[first : end - 1]):
-            return False
-        if end - first < 2 and self.layers[first].layer_inputs:
-            return False
-        for node in nodes[:-1]:
-            assert node is not None
-            life = self.buffers[node.output]
-            inside = life.last < end and isinstance(life.value.owner, AllocOp)
-            if not inside or node.output in self.kept:
-                return False
-        return bool(self.layers[end - 1].layer_inputs)
+    def stands_in(self, i: int, end: int) -> bool:
+        """Whether a layer may be in a stage that ends after layer `end - 1`."""
+        node = self.nodes[i]
+        if node is None or i == end - 1:
+            return node is not None
+        life = self.buffers[node.output]
+        # Nothing but the last layer's output is seen outside.
+        inside = life.last < end and isinstance(life.value.owner, AllocOp)
+        return inside and not self.gathering[i] and node.output not in self.kept
+
+    def bounds(self, strips: Iterable[int]) -> Iterator[Segment]:
+        """What all stages need at least."""
+        numbers, windows = list(strips), WindowRows()
+        for end in range(2, len(self.layers) + 1):
+            output = self.nodes[end - 1]
+            if output is None or not self.layers[end - 1].layer_inputs:
+                continue
+            start = end
+            while start > 0 and self.stands_in(start - 1, end):
+                start -= 1
+            nodes = [node for node in self.nodes[start:end] if node is not None]
+            for number in numbers:
+                if self.sizes[output.output][1] < number:
+                    continue
+                for bound in stage_bounds(nodes, self.sizes, number, windows):
+                    first = start + bound.first
+                    if end - first > 1:
+                        size = self.least(first, end, number, bound)
+                        yield Segment(first, end, number, size, bound.extra)
 
     def sources(self, first: int, end: int) -> list[int]:
         """The buffers that a stage reads and does not write."""
@@ -155,17 +173,33 @@ class NetworkStages:
             and (life.first < first or life.last >= end)
         )
 
-    def least(self, first: int, end: int) -> int | None:
-        """What a stage needs at least: what lives through, and its larger end."""
-        if not self.can_be(first, end):
-            return None
+    def least(self, first: int, end: int, strips: int, bound: StageBound) -> int:
+        """What a stage needs at least."""
         node = self.nodes[end - 1]
         assert node is not None
         sources = self.sources(first, end)
-        inputs = sum(self.buffers[number].size for number in sources)
-        touched = {*sources, node.output}
-        ends = max(inputs, self.buffers[node.output].size)
-        return self.through(first, end, touched) + ends
+        size = self.buffers[node.output].size
+        total = self.through(first, end, {*sources, node.output})
+        total += sum(self.buffers[number].size for number in sources) + size
+        for number, pixels in bound.rings.items():
+            total += align_up(pixels * self.pixel(number), RING_ALIGNMENT)
+        if self.gathering[end - 1]:
+            depth = shape(self.layers[end - 1].layer_inputs[0])[3]
+            return total + SUM_BYTES * depth
+        shared = 0
+        for number in sources:
+            life = self.buffers[number]
+            if life.last >= end or number in self.kept:
+                continue
+            most = min(life.size, size)
+            if strips > 1:
+                # Columns that only the last strip reads are there from the first row.
+                columns = self.sizes[node.output][1] - bound.before_last
+                free = columns * self.pixel(node.output)
+                free += self.sizes[number][1] * self.pixel(number)
+                most = min(most, free)
+            shared += most
+        return total - min(shared, size)
 
     def graph(self, first: int, end: int) -> StageGraph:
         nodes = tuple(node for node in self.nodes[first:end] if node is not None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.builder import Builder
-from xdsl.dialects import arith, memref, scf
+from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import (
     FloatAttr,
     IndexType,
@@ -34,6 +34,9 @@ NSW = arith.IntegerOverflowAttr([arith.IntegerOverflowFlag.NSW])
 WRAP = arith.IntegerOverflowAttr("none")
 
 Carried = tuple[SSAValue, ...]
+
+COUNTER = "count_macs"
+"""The hook that counts multiply-accumulates (`tinyml-count-macs`)."""
 
 
 @dataclass(frozen=True)
@@ -67,13 +70,17 @@ class Kernel:
     Inserts loop IR into a block. A kernel that runs `backward` takes the turns of its
     nests, which are over outputs, from the last to the first. `i32` sums and products
     are marked free of overflow (`nsw`) unless `wrap` is asked for; `index` ones never
-    overflow. With a `part` it makes that part of its layer's output.
+    overflow. With a `part` it makes that part of its
+    layer's output.
     """
 
-    def __init__(self, block: Block, backward: bool = False, part: Part | None = None):
+    def __init__(
+        self, block: Block, backward: bool = False, counter: str | None = None
+    ):
         self.head = block
+        self.counter = counter
         self.backward = backward
-        self.part = part
+        self.part: Part | None = None
         self.builder = Builder(InsertPoint.at_end(block))
         self._constants: dict[tuple[Attribute, int | float], SSAValue] = {}
 
@@ -82,6 +89,11 @@ class Kernel:
         self.builder.insert(op)
         op.results[0].name_hint = hint
         return op.results[0]
+
+    def count(self, work: int) -> None:
+        """Tells the counter, if there is one, of so many multiply-accumulates."""
+        if self.counter is not None:
+            self.builder.insert(func.CallOp(self.counter, [self.i32(work)], []))
 
     # Constants
 

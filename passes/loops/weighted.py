@@ -50,6 +50,7 @@ def write_output(
     *indices: SSAValue,
 ) -> None:
     """Bias, requantization, zero point, clamp and store of one accumulator."""
+    k.count(prod(op.weights_shape) // op.output_channels)
     if op.bias is not None:
         bias = k.load(operands["bias"], channel)
         acc = k.add(acc, bias, "acc", wrap=may_overflow(op))

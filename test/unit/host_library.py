@@ -19,6 +19,7 @@ from tinyml.backend.c_printer import print_code, print_constants
 from tinyml.backend.compiler_process import run_compiler
 from tinyml.backend.network_info import NetworkInfo, PortInfo, network_info
 from tinyml.backend.toolchain import find_toolchain
+from tinyml.passes.loops.kernel import COUNTER
 from tinyml.passes.prefix_symbols import PrefixSymbolsPass
 
 GUARD = 64
@@ -63,14 +64,20 @@ class HostLibrary:
     def __init__(self, modules: Mapping[str, ModuleOp], directory: Path):
         self.infos: dict[str, NetworkInfo] = {}
         text = StringIO()
-        text.write("#include <stdint.h>\n")
+        text.write("#include <stdint.h>\nint64_t counted;\n")
         for name, module in modules.items():
             PrefixSymbolsPass(name).apply(Context(), module)
             self.infos[name] = network_info(module)
+            text.write(f"#define {name}_{COUNTER}(work) (counted += (work))\n")
             print_constants(text, module)
             print_code(text, module)
             text.write(readers(name, self.infos[name]))
         self.library = load_c(text.getvalue(), directory)
+
+    @property
+    def counted(self) -> int:
+        """Multiply-accumulates that were counted (`tinyml-count-macs`) until now."""
+        return ctypes.c_int64.in_dll(self.library, "counted").value
 
     def run(self, name: str, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The outputs of a network for these inputs."""
