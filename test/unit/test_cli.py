@@ -293,8 +293,6 @@ def test_verifier_and_passes_speak_in_one_sentence(cli: Cli):
         (["--name", "a\nb"], ["--name", "C identifier"]),
         (["--name", "stdint"], ["--name 'stdint'", "taken"]),
         (["--stages", "plan.json"], ["--stages plan.json", "not supported", "auto"]),
-        (["--input", "callback"], ["--input callback", "not supported", "resident"]),
-        (["--input", "stream"], ["--input stream", "not supported", "resident"]),
         (["--input", "pigeon"], ["--input", "'pigeon'"]),
         (["--max-extra-macs", "-1"], ["--max-extra-macs", "-1"]),
         (["--max-extra-macs", "nan"], ["--max-extra-macs", "nan"]),
