@@ -51,6 +51,7 @@ from tinyml.passes.byte_owners import (
 from tinyml.passes.index_arithmetic import UnknownNumber
 from tinyml.passes.inlined_kernel import InlinedKernel, callee_of, inlined
 from tinyml.passes.loop_dependence import buffers_behind
+from tinyml.passes.loop_turns import KernelProblem
 from tinyml.passes.loop_values import LoopValues
 from tinyml.passes.lowered_network import (
     Buffer,
@@ -62,7 +63,6 @@ from tinyml.passes.lowered_network import (
 )
 from tinyml.passes.memory_accesses import (
     VIEWS,
-    KernelProblem,
     kernel_times,
 )
 

@@ -22,8 +22,9 @@ from tinyml.dialects.constants import find_global, global_array
 from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.index_arithmetic import UnknownNumber
 from tinyml.passes.loop_dependence import buffers_behind
+from tinyml.passes.loop_turns import KernelProblem
 from tinyml.passes.loop_values import LoopValues
-from tinyml.passes.memory_accesses import HANDING_ON, KernelProblem
+from tinyml.passes.memory_accesses import HANDING_ON
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,15 @@ longest one. For each byte of each buffer there are the times of its first and l
 and write.
 
 An access is looked at in all turns of the loops that decide where it goes, or whether
-it happens, as one NumPy array; of the other loops only the first and the last turn
-matter. Of the loops around a branch, only the turns in which it is taken are looked at.
-What an address depends on has to be known: induction variables, constants, and elements
-of constant tables.
+it happens (`loop_turns.py`); of the other loops only the first and the last turn
+matter. What an address depends on has to be known: induction variables, constants, and
+elements of constant tables.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from itertools import product
 
 import numpy as np
 from xdsl.dialects import arith, func, memref, scf
@@ -27,11 +24,9 @@ from xdsl.ir import Block, Operation, SSAValue
 
 from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.index_arithmetic import Numbers, UnknownNumber
-from tinyml.passes.loop_dependence import buffers_behind, loops_behind
+from tinyml.passes.loop_dependence import buffers_behind
+from tinyml.passes.loop_turns import KernelProblem, LoopTurns, Surroundings, unknown
 from tinyml.passes.loop_values import LoopValues, element_bytes
-
-PIECE = 1 << 21
-"""Turns that are looked at together, which bounds the memory that is needed."""
 
 NEVER_FIRST, NEVER_LAST = np.iinfo(np.int64).max, -1
 """The first and the last time of what does not happen."""
@@ -44,10 +39,6 @@ VIEWS = (
 )
 HANDING_ON = (*VIEWS, arith.SelectOp, scf.ForOp, scf.IfOp, scf.YieldOp)
 """Ops that hand on memrefs and do not access memory themselves."""
-
-
-class KernelProblem(Exception):
-    """What is wrong with a kernel, or cannot be followed, in words."""
 
 
 @dataclass(frozen=True)
@@ -63,29 +54,6 @@ class AccessTimes:
     def untouched(cls, size: int) -> AccessTimes:
         ends = (NEVER_FIRST, NEVER_LAST, NEVER_FIRST, NEVER_LAST)
         return cls(*(np.full(size, end, np.int64) for end in ends))
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """The loops and branches around an op, from the outermost to the innermost."""
-
-    loops: tuple[scf.ForOp, ...] = ()
-    branches: tuple[tuple[scf.IfOp, bool], ...] = ()
-    guarded: int = 0
-    """How many of the loops stand around the innermost branch."""
-
-    def in_loop(self, loop: scf.ForOp) -> Surroundings:
-        return Surroundings((*self.loops, loop), self.branches, self.guarded)
-
-    def in_branch(self, branch: scf.IfOp, taken: bool) -> Surroundings:
-        branches = (*self.branches, (branch, taken))
-        return Surroundings(self.loops, branches, len(self.loops))
-
-    @property
-    def deciding(self) -> list[SSAValue]:
-        """The values that decide which turns and branches there are."""
-        bounds = [v for loop in self.loops for v in (loop.lb, loop.ub, loop.step)]
-        return bounds + [branch.cond for branch, _ in self.branches]
 
 
 @dataclass(frozen=True)
@@ -148,9 +116,8 @@ class Nest:
 
     def __init__(self, constants: Mapping[SSAValue, np.ndarray]):
         self.constants = constants
+        self.loops = LoopTurns(constants)
         self.accesses: list[Access] = []
-        self.around: dict[scf.ForOp, Surroundings] = {}
-        self.trips: dict[scf.ForOp, int] = {}
         self.periods: dict[scf.ForOp, int] = {}
 
     # The order of time
@@ -168,12 +135,12 @@ class Nest:
                     elif writes:
                         raise KernelProblem("writes to a constant")
                 case scf.ForOp():
-                    self.around[op] = around
+                    self.loops.around[op] = around
                     before = len(self.accesses)
                     end = self.walk(op.body.block, around.in_loop(op), now)
                     if len(self.accesses) > before:
                         self.periods[op] = end - now
-                        now += self.periods[op] * self.trips_of(op)
+                        now += self.periods[op] * self.loops.trips_of(op)
                 case scf.IfOp():
                     for region, taken in zip(op.regions, (True, False), strict=True):
                         if region.blocks:
@@ -201,77 +168,6 @@ class Nest:
                 if isinstance(value.type, MemRefType) and self.is_followed(value):
                     raise KernelProblem(f"{inner.name} accesses memory in unknown ways")
 
-    def trips_of(self, loop: scf.ForOp) -> int:
-        """The most turns that a loop takes."""
-        if loop not in self.trips:
-            try:
-                self.trips[loop] = self.most_trips(loop)
-            except UnknownNumber as error:
-                raise unknown("the number of turns of a loop", error) from error
-        return self.trips[loop]
-
-    def most_trips(self, loop: scf.ForOp) -> int:
-        around, bounds = self.around[loop], [loop.lb, loop.ub, loop.step]
-        if not loops_behind(bounds):
-            return int(LoopValues({}, self.constants).trips(loop))
-        parts = self.turns(around, [*bounds, *around.deciding], ())
-        return max((int(v.trips(loop).max(initial=0)) for v, _, _ in parts), default=0)
-
-    # Turns
-
-    def turns(
-        self, around: Surroundings, deciding: Iterable[SSAValue], shape: Sequence[int]
-    ) -> Iterator[tuple[LoopValues, Sequence[Numbers], Sequence[int]]]:
-        """
-        The turns, in parts, of all loops around an op that some values depend on, where
-        the branches around it are taken. With each part the indices of elements of a
-        `shape`, and the shape of its arrays: an axis for all loops around the innermost
-        branch, one for each of the others, and those of the elements.
-        """
-        loops = loops_behind(deciding)
-        outer = [loop for loop in around.loops[: around.guarded] if loop in loops]
-        inner = [loop for loop in around.loops[around.guarded :] if loop in loops]
-        taken = self.taken_turns(around, outer)
-        lengths = [len(taken), *(self.trips_of(loop) for loop in inner), *shape]
-        for first, *rest in pieces(lengths):
-            indices = along_axes([range(1), *rest])
-            turns: dict[Operation, Numbers] = dict(zip(inner, indices[1:]))
-            for loop, numbers in zip(outer, taken[first.start : first.stop].T):
-                turns[loop] = numbers.reshape(-1, *[1] * len(rest))
-            values = LoopValues(turns, self.constants)
-            elements = indices[1 + len(inner) :]
-            yield values, elements, [len(part) for part in (first, *rest)]
-
-    def taken_turns(
-        self, around: Surroundings, axes: Sequence[scf.ForOp]
-    ) -> np.ndarray:
-        """A row for each combination of turns in which all branches are taken."""
-        found = [np.zeros((0, len(axes)), np.int64)]
-        loops = around.loops[: around.guarded]
-        for piece in pieces([self.trips_of(loop) for loop in axes]):
-            turns: dict[Operation, Numbers] = dict(zip(axes, along_axes(piece)))
-            values = LoopValues(turns, self.constants)
-            happens = self.happens(loops, around.branches, values)
-            shape = [len(part) for part in piece]
-            start = np.array([part.start for part in piece], np.int64)
-            found.append(np.argwhere(np.broadcast_to(happens, shape)) + start)
-        return np.concatenate(found)
-
-    @staticmethod
-    def happens(
-        loops: Iterable[scf.ForOp],
-        branches: Iterable[tuple[scf.IfOp, bool]],
-        values: LoopValues,
-    ) -> Numbers:
-        """Whether loops take a turn and branches are taken, in each turn of values."""
-        conditions: list[Numbers] = []
-        for loop in loops:
-            conditions.append(values.turns.get(loop, 0) < values.trips(loop))
-        for branch, taken in branches:
-            conditions.append((values.number(branch.cond) != 0) == taken)
-        partial = [condition for condition in conditions if not condition.all()]
-        return reduce(np.logical_and, partial, np.full((), True))
-
     # Bytes and their times
 
     def find_times(self) -> dict[SSAValue, AccessTimes]:
@@ -294,7 +190,7 @@ class Nest:
     ) -> None:
         """Adds all that one access does to the times of its buffer."""
         around = access.around
-        for values, elements, shape in self.turns(
+        for values, elements, shape in self.loops.parts(
             around, access.deciding, access.shape
         ):
             place = values.place(access.memref)
@@ -306,7 +202,7 @@ class Nest:
             address, first, last = (flat(n, shape) for n in (address, first, last))
             # Loops around the innermost branch take their turns, or it is not taken.
             inner = around.loops[around.guarded :]
-            happens = self.happens(inner, (), values)
+            happens = self.loops.happens(inner, (), values)
             if not happens.all():
                 kept = flat(happens, shape)
                 address, first, last = address[kept], first[kept], last[kept]
@@ -344,36 +240,9 @@ def flat(numbers: Numbers, shape: Sequence[int]) -> Numbers:
     return np.broadcast_to(numbers, shape).reshape(-1)
 
 
-def along_axes(ranges: Sequence[range]) -> Sequence[Numbers]:
-    """The numbers of each range, along an axis of its own."""
-    return np.meshgrid(
-        *(np.arange(part.start, part.stop) for part in ranges),
-        indexing="ij",
-        sparse=True,
-    )
-
-
-def pieces(lengths: Sequence[int]) -> Iterator[tuple[range, ...]]:
-    """Parts of an index space, in order, that have at most PIECE points each."""
-    steps: list[int] = []
-    room = PIECE
-    for length in reversed(lengths):
-        steps.insert(0, max(min(length, room), 1))
-        room //= steps[0] if length <= room else room
-    parts = [
-        [range(start, min(start + step, length)) for start in range(0, length, step)]
-        for length, step in zip(lengths, steps, strict=True)
-    ]
-    return product(*parts)
-
-
 def check_inside(buffer: SSAValue, size: int, start: int, end: int) -> None:
     if start < 0 or end > size:
         byte = start if start < 0 else end - 1
         raise KernelProblem(
             f"accesses byte {byte} of %{buffer.name_hint}, which has {size} bytes"
         )
-
-
-def unknown(what: str, error: UnknownNumber) -> KernelProblem:
-    return KernelProblem(f"{what} depends on a {error.op.name}, which is not known")

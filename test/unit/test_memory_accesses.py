@@ -40,17 +40,16 @@ from tinyml.dialects.layer import buffer_type
 from tinyml.dialects.network import layer_calls
 from tinyml.interp.memref import MemRefFunctions
 from tinyml.interp.run import make_interpreter
-from tinyml.passes import memory_accesses
+from tinyml.passes import loop_turns
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
 from tinyml.passes.index_arithmetic import SIGNED, UNSIGNED, UnknownNumber, compute
 from tinyml.passes.inlined_kernel import inlined
+from tinyml.passes.loop_turns import KernelProblem, pieces
 from tinyml.passes.memory_accesses import (
     NEVER_FIRST,
     NEVER_LAST,
     AccessTimes,
-    KernelProblem,
     kernel_times,
-    pieces,
 )
 
 # Traces
@@ -150,7 +149,7 @@ def test_order_of_accesses(
 ):
     r = random.Random(f"{kind} {seed}")
     # Several pieces, even of these small kernels.
-    monkeypatch.setattr(memory_accesses, "PIECE", r.choice([1, 7, 50, 1 << 20]))
+    monkeypatch.setattr(loop_turns, "PIECE", r.choice([1, 7, 50, 1 << 20]))
     module, layer = random_layer(r, kind, Limits(size=3, channels=3))
     if traversal is Traversal.BACKWARD and type(layer) not in REVERSIBLE:
         pytest.skip("runs forwards only")
@@ -339,7 +338,7 @@ KERNELS = {
 def test_order_of_accesses_by_hand(
     name: str, piece: int, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(memory_accesses, "PIECE", piece)
+    monkeypatch.setattr(loop_turns, "PIECE", piece)
     module, kernel = parsed(KERNELS[name].replace("CONSTANTS", CONSTANTS))
     arrays = [ones(argument) for argument in kernel.body.block.args]
     function = inlined(kernel).function
@@ -414,7 +413,7 @@ def test_constants_are_not_written():
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 12, 100])
 def test_pieces(lengths: list[int], size: int, monkeypatch: pytest.MonkeyPatch):
     """They are the whole index space, in order."""
-    monkeypatch.setattr(memory_accesses, "PIECE", size)
+    monkeypatch.setattr(loop_turns, "PIECE", size)
     points: list[tuple[int, ...]] = []
     for piece in pieces(lengths):
         inside = [()]
