@@ -64,7 +64,9 @@ class AnnotateReceptiveFieldPass(ModulePass):
             if not 1 <= parts <= size:
                 raise PassFailedException(f"{parts} tiles do not divide {size} pixels")
         largest = largest_tiles(graph, grid)
-        source = numbers[stage[0].layer_inputs[0]]
+        first = stage[0]
+        # Where the first layer reads the network's input, that is what it writes.
+        source = numbers[(*first.layer_inputs, first.layer_output)[0]]
         for number, layer in enumerate(stage):
             seen = StageGraph(graph.layers[: number + 1], graph.sizes)
             fields = [receptive_field(seen, axis, source) for axis in (0, 1)]

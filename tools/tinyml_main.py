@@ -300,6 +300,9 @@ def describe_run(result: Mapping[str, Any]) -> str:
             f", arena {result['arena_high_water']} B, "
             f"stack {result['stack_high_water']} B used"
         )
+    if (asked := result["input_requests"]) is not None:
+        text += f", {asked['pixels']} pixels of input asked for, "
+        text += f"{asked['repeated_pixels']} of them again"
     if result["memory_map"]["enlarged"]:
         text += "; memories were enlarged for this run"
     return text

@@ -1,4 +1,5 @@
 // RUN: tinyml-opt %s -p tinyml-annotate-receptive-field | filecheck %s
+// RUN: tinyml-opt %s -p tinyml-read-input,tinyml-annotate-receptive-field | filecheck %s
 // RUN: tinyml-opt %s -p 'tinyml-annotate-receptive-field{layers=2 rows=2 columns=1}' | filecheck %s --check-prefix=PATCHES
 // RUN: not tinyml-opt %s -p 'tinyml-annotate-receptive-field{layers=3}' 2>&1 | filecheck %s --check-prefix=TOO-MANY
 // RUN: not tinyml-opt %s -p 'tinyml-annotate-receptive-field{columns=9}' 2>&1 | filecheck %s --check-prefix=TOO-FINE
