@@ -42,7 +42,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def compiled(name: str, folder: Path, quantized_io: bool = False) -> dict[str, Any]:
-    options = CompileOptions(objective="ram", quantized_io=quantized_io)
+    options = CompileOptions(objective="ram", stages="off", quantized_io=quantized_io)
     compile_model(MODELS / "tflite" / f"{name}.tflite", options).write(folder)
     return load_report(folder)
 
