@@ -7,7 +7,7 @@ Pure reading of IR: no pass state, no change.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -15,7 +15,6 @@ from xdsl.dialects import func
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
-from tinyml.dialects.layer_format import POINTWISE
 from tinyml.dialects.network import layers, network_outputs
 from tinyml.dialects.pooling import gathers
 from tinyml.dialects.stage import Passing
@@ -25,6 +24,7 @@ from tinyml.passes.geometry import StageGraph, StageLayer
 from tinyml.passes.inplace import candidate
 from tinyml.passes.live_ranges import LiveRange, live_ranges
 from tinyml.passes.stage_bounds import StageBound, WindowRows, stage_bounds
+from tinyml.passes.stage_graph import reach_of
 from tinyml.passes.stage_plan import (
     RING_ALIGNMENT,
     SUM_BYTES,
@@ -40,7 +40,7 @@ from tinyml.passes.stage_schedule import (
     least_below,
     stage_schedule,
 )
-from tinyml.passes.stage_search import Options, Segment
+from tinyml.passes.stage_search import Options, Segment, StagePlan
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,6 @@ class NetworkStages:
     """The stages that a network could have."""
 
     function: func.FuncOp
-    block: int
-    """Columns at a time."""
 
     @cached_property
     def layers(self) -> list[LayerOp]:
@@ -82,7 +80,7 @@ class NetworkStages:
         if not plain or refusal(layer) is not None:
             return None
         inputs = tuple(
-            (self.numbers[v], POINTWISE if gathers(layer) else layer.access(i))
+            (self.numbers[v], reach_of(layer, i))
             for i, v in enumerate(layer.layer_inputs)
         )
         output = layer.layer_output
@@ -103,6 +101,15 @@ class NetworkStages:
         return found
 
     @cached_property
+    def pixels(self) -> dict[int, int]:
+        """Bytes of a pixel of each feature map."""
+        return {
+            number: pixel_bytes(value)
+            for value, number in self.numbers.items()
+            if len(shape(value)) == 4
+        }
+
+    @cached_property
     def macs(self) -> list[int]:
         return [layer.macs() for layer in self.layers]
 
@@ -110,12 +117,19 @@ class NetworkStages:
     def gathering(self) -> list[bool]:
         return [gathers(layer) for layer in self.layers]
 
-    def options(self, strips: Iterable[int]) -> Options:
-        """All that the search may choose from, stages in these numbers of strips."""
+    def options(self, strips: Iterable[int], block: int) -> Options:
+        """
+        All that the search may choose from: stages in these numbers of strips, that
+        make so many columns at a time.
+        """
+
+        def costs(first: int, end: int, strips: int) -> Segment | None:
+            return self.costs(first, end, strips, block)
+
         single = [
             Segment(i, i + 1, 0, self.layer_bytes(i)) for i in range(len(self.layers))
         ]
-        return Options(single, list(self.bounds(strips)), self.costs)
+        return Options(single, list(self.bounds(strips)), costs)
 
     def layer_bytes(self, i: int) -> int:
         """Bytes alive while a layer runs by itself, at least."""
@@ -207,7 +221,9 @@ class NetworkStages:
         used |= {node.output for node in nodes}
         return StageGraph(nodes, {b: self.sizes[b] for b in sorted(used)})
 
-    def schedule(self, first: int, end: int, strips: int) -> StageSchedule | None:
+    def schedule(
+        self, first: int, end: int, strips: int, block: int
+    ) -> StageSchedule | None:
         graph = self.graph(first, end)
         if graph.sizes[graph.output][1] < strips:
             return None
@@ -218,14 +234,17 @@ class NetworkStages:
             for buffer in inner_buffers(graph)
         }
         try:
-            found = stage_schedule(graph, (1, strips), passing, self.block)
+            found = stage_schedule(graph, (1, strips), passing, block)
         except StageProblem:
             return None
         return None if broken_stream(found, self.layers[first:end]) else found
 
-    def costs(self, first: int, end: int, strips: int) -> Segment | None:
-        """A stage from layer `first` to before layer `end`; None if it cannot be."""
-        schedule = self.schedule(first, end, strips)
+    def costs(self, first: int, end: int, strips: int, block: int) -> Segment | None:
+        """
+        A stage from layer `first` to before layer `end` that makes `block` columns at a
+        time; None if it cannot be.
+        """
+        schedule = self.schedule(first, end, strips, block)
         if schedule is None:
             return None
         output, sources = schedule.graph.output, self.sources(first, end)
@@ -244,7 +263,24 @@ class NetworkStages:
             shared = 0
         extra = sum(schedule.work) - sum(self.macs[first:end])
         total -= min(shared, size)
-        return Segment(first, end, strips, total, max(extra, 0))
+        return Segment(first, end, strips, total, max(extra, 0), block)
+
+    def widened(self, plan: StagePlan, blocks: Iterable[int]) -> StagePlan:
+        """
+        A plan whose stages make as many columns at a time, of some numbers, as the
+        plan's bytes allow.
+        """
+
+        def widest(stage: Segment) -> Segment:
+            wider = (
+                self.costs(stage.first, stage.end, stage.strips, block)
+                for block in sorted(blocks, reverse=True)
+                if stage.strips and block > stage.block
+            )
+            fitting = (s for s in wider if s is not None and s.bytes <= plan.bytes)
+            return next(fitting, stage)
+
+        return replace(plan, segments=tuple(map(widest, plan.segments)))
 
     def ring_bytes(self, schedule: StageSchedule) -> int:
         return sum(
@@ -253,7 +289,7 @@ class NetworkStages:
         )
 
     def pixel(self, number: int) -> int:
-        return pixel_bytes(self.buffers[number].value)
+        return self.pixels[number]
 
     def span(self, schedule: StageSchedule, number: int, last: int) -> int:
         """The least bytes that an input and the output of a stage take together."""

@@ -37,11 +37,14 @@ from tinyml.passes.memory_demand import memory_demand
 from tinyml.passes.network_stages import NetworkStages
 from tinyml.passes.optimal_plan import place_optimally
 from tinyml.passes.overlap import OverlapPass
-from tinyml.passes.stage_search import StagePlan, all_plans
+from tinyml.passes.stage_search import STRIPS, StagePlan, all_plans
 from tinyml.passes.stream import make_stream
 
 STAGE_PLAN = "tinyml.stage_plan"
 """The attribute of a network's function that says how its stages were made."""
+
+BLOCKS = (1, 2, 4)
+"""Columns at a time that a stage may make."""
 
 ATTEMPTS = 4
 """Plans that are planned in full."""
@@ -62,14 +65,12 @@ class PlanStagesPass(ModulePass):
     max_extra_macs: int | float = 0
     """Work that may be done more than once, in percent."""
 
-    block: int = 2
-    """Columns at a time."""
+    block: int = 0
+    """Columns at a time; 0 for as many of 1, 2 and 4 as cost no bytes."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        if self.ram < 0 or self.max_extra_macs < 0 or self.block < 1:
-            raise PassFailedException(
-                "ram and max-extra-macs are not negative, block is positive"
-            )
+        if self.ram < 0 or self.max_extra_macs < 0 or self.block < 0:
+            raise PassFailedException("ram, max-extra-macs and block are not negative")
         if self.objective != "ram" and not self.ram:
             return
         plain = planned_bytes(op)
@@ -78,14 +79,14 @@ class PlanStagesPass(ModulePass):
         best: tuple[int, StagePlan] | None = None
         for plan in self.candidates(op):
             staged = op.clone()
-            make_stages(network_function(staged), plan, self.block)
+            make_stages(network_function(staged), plan)
             size = planned_bytes(staged)
             if best is None or size < best[0]:
                 best = size, plan
             if size <= max(plan.bytes, self.ram):
                 break
         if best is not None and best[0] < plain:
-            make_stages(network_function(op), best[1], self.block)
+            make_stages(network_function(op), best[1])
 
     def candidates(self, module: ModuleOp) -> Iterator[StagePlan]:
         """The plans to try, best first."""
@@ -101,25 +102,30 @@ class PlanStagesPass(ModulePass):
 
 
 def front_of(function: func.FuncOp, block: int, most_extra: int) -> list[StagePlan]:
-    """The plans of a network that no other beats in bytes and extra work."""
-    options = NetworkStages(function, block).options()
-    front = all_plans(options, most_extra)
+    """
+    The plans of a network that no other beats in bytes and extra work, least bytes
+    first; with block 0, as many columns at a time as cost no bytes.
+    """
+    network = NetworkStages(function)
+    front = all_plans(network.options(STRIPS, block or min(BLOCKS)), most_extra)
+    if not block:
+        front = [network.widened(plan, BLOCKS) for plan in front]
     return [plan for plan in front if plan.stages]
 
 
-def make_stages(function: func.FuncOp, plan: StagePlan, block: int) -> None:
+def make_stages(function: func.FuncOp, plan: StagePlan) -> None:
     """Puts a network's layers into the stages of a plan."""
     order = layers(function)
     for stage in plan.stages:
-        make_stream(order[stage.first : stage.end], stage.strips, block)
-    function.attributes[STAGE_PLAN] = StringAttr(plan_text(plan, block))
+        make_stream(order[stage.first : stage.end], stage.strips, stage.block)
+    function.attributes[STAGE_PLAN] = StringAttr(plan_text(plan))
 
 
-def plan_text(plan: StagePlan, block: int) -> str:
+def plan_text(plan: StagePlan) -> str:
     """The passes that make a plan's stages; the last one first, as numbers change."""
     return ",".join(
         f"tinyml-stream{{first={stage.first} layers={stage.end - stage.first} "
-        f"columns={stage.strips} block={block}}}"
+        f"columns={stage.strips} block={stage.block}}}"
         for stage in reversed(plan.stages)
     )
 

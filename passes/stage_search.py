@@ -7,14 +7,19 @@ are not beaten in both are found by dynamic programming over the cuts, with a Pa
 front at each. What a segment needs is exact up to where the planner can place buffers:
 bytes that live through it, its inputs and output less what they may share, and its
 rings.
+
+To know what a stage needs costs time, to bound it from below little. So the front is
+searched with bounds, the stages of its plans are looked at, and so on until no plan of
+the front rests on a bound: no plan that was never looked at can be better.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-STRIPS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16)
+STRIPS = (*range(1, 17), 20, 24, 28)
 """Numbers of vertical strips that are tried."""
 
 LARGEST_FRONT = 200
@@ -33,6 +38,12 @@ class Segment:
     """What is in the arena while it runs."""
     extra: int = 0
     """Multiply-accumulates that are made more than once."""
+    block: int = 1
+    """Columns at a time."""
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        return self.first, self.end, self.strips
 
 
 @dataclass(frozen=True)
@@ -55,68 +66,118 @@ Costs = Callable[[int, int, int], Segment | None]
 @dataclass
 class Options:
     """
-    The segments of a network: its layers, and stages whose costs are found on demand.
-    `least(first, end)` is what a stage needs at least, whatever its strips; None if
-    there can be none.
+    The segments of a network: its layers, and what stages need at least. What a stage
+    really needs is found on demand.
     """
 
     layers: Sequence[Segment]
-    least: Callable[[int, int], int | None]
+    bounds: Sequence[Segment]
     costs: Costs
     found: dict[tuple[int, int, int], Segment | None] = field(
         default_factory=dict[tuple[int, int, int], Segment | None]
     )
 
-    def stage(self, first: int, end: int, strips: int) -> Segment | None:
-        key = first, end, strips
-        if key not in self.found:
-            self.found[key] = self.costs(*key)
-        return self.found[key]
+    def look(self, stage: Segment) -> None:
+        if stage.key not in self.found:
+            self.found[stage.key] = self.costs(*stage.key)
 
-    def of_strips(self, strips: Iterable[int], below: int) -> list[Segment]:
-        """All stages in so many strips that need less than so many bytes."""
-        found: list[Segment] = []
-        count = len(self.layers)
-        for first in range(count):
-            for end in range(first + 1, count + 1):
-                least = self.least(first, end)
-                if least is None or least >= below:
-                    continue
-                for number in strips:
-                    stage = self.stage(first, end, number)
-                    if stage is not None and stage.bytes < below:
-                        found.append(stage)
-        return found
+    def settled(self, plan: StagePlan) -> bool:
+        """Whether nothing in a plan is a bound; looks at one stage that is."""
+        open = [stage for stage in plan.stages if stage.key not in self.found]
+        for stage in open:
+            self.look(stage)
+        return not open
+
+    def known(self, bounds: Iterable[Segment]) -> list[Segment]:
+        """Stages as far as they are known."""
+        found = [self.found.get(bound.key, bound) for bound in bounds]
+        return [stage for stage in found if stage is not None]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Plans that there are, least bytes first: what is not better is of no use."""
+
+    bytes: Sequence[int]
+    extra: Sequence[int]
+
+    @staticmethod
+    def of(plans: Sequence[StagePlan]) -> Limits:
+        return Limits([plan.bytes for plan in plans], [plan.extra for plan in plans])
+
+    def beat(self, size: int, extra: int) -> bool:
+        """Whether one of the plans is better than what needs so much at least."""
+        i = bisect_right(self.bytes, size) - 1
+        if i < 0 or self.extra[i] > extra:
+            return False
+        return self.extra[i] < extra or self.bytes[i] < size
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """The first segments of a plan."""
+
+    bytes: int
+    extra: int
+    stages: int
+    last: Segment | None = None
+    before: Beginning | None = None
+
+    def plan(self) -> StagePlan:
+        segments: list[Segment] = []
+        here: Beginning | None = self
+        while here is not None and here.last is not None:
+            segments.append(here.last)
+            here = here.before
+        return StagePlan(self.bytes, self.extra, tuple(reversed(segments)))
 
 
 def pareto_front(
-    count: int, segments: Sequence[Segment], most_extra: int
+    count: int,
+    segments: Sequence[Segment],
+    most_extra: int,
+    limits: Limits | None = None,
 ) -> list[StagePlan]:
     """
     All plans of `count` layers that no other plan beats in bytes and extra work, least
-    bytes first, of those with at most so much extra work.
+    bytes first, of those with at most so much extra work; plans that the limits beat
+    may be left out.
     """
+    limits = limits or Limits([], [])
     starting: list[list[Segment]] = [[] for _ in range(count)]
     for segment in segments:
         starting[segment.first].append(segment)
-    fronts: list[list[StagePlan]] = [[] for _ in range(count + 1)]
-    fronts[0] = [StagePlan(0, 0, ())]
+    fronts: list[list[Beginning]] = [[] for _ in range(count + 1)]
+    fronts[0] = [Beginning(0, 0, 0)]
+    behind = least_behind(count, starting)
     for place in range(count):
         fronts[place] = thinned(fronts[place])
-        for plan in fronts[place]:
+        for beginning in fronts[place]:
             for segment in starting[place]:
-                extra = plan.extra + segment.extra
-                if extra <= most_extra:
-                    size = max(plan.bytes, segment.bytes)
-                    longer = StagePlan(size, extra, (*plan.segments, segment))
+                extra = beginning.extra + segment.extra
+                size = max(beginning.bytes, segment.bytes)
+                least = max(size, behind[segment.end])
+                if extra <= most_extra and not limits.beat(least, extra):
+                    stages = beginning.stages + bool(segment.strips)
+                    longer = Beginning(size, extra, stages, segment, beginning)
                     fronts[segment.end].append(longer)
-    return thinned(fronts[count])
+    return [beginning.plan() for beginning in thinned(fronts[count])]
 
 
-def thinned(plans: list[StagePlan]) -> list[StagePlan]:
+def least_behind(count: int, starting: Sequence[Sequence[Segment]]) -> list[int]:
+    """The least bytes of the layers from each one on, whatever the work."""
+    least = [0] * (count + 1)
+    for place in reversed(range(count)):
+        least[place] = min(
+            (max(s.bytes, least[s.end]) for s in starting[place]), default=0
+        )
+    return least
+
+
+def thinned(plans: list[Beginning]) -> list[Beginning]:
     """The plans that no other beats, least bytes first; of equals the fewest stages."""
-    order = sorted(plans, key=lambda p: (p.bytes, p.extra, len(p.stages)))
-    kept: list[StagePlan] = []
+    order = sorted(plans, key=lambda p: (p.bytes, p.extra, p.stages))
+    kept: list[Beginning] = []
     for plan in order:
         if not kept or plan.extra < kept[-1].extra:
             kept.append(plan)
@@ -152,16 +213,27 @@ def all_plans(options: Options, most_extra: int) -> list[StagePlan]:
     """The front of a network, least bytes first."""
     layers = list(options.layers)
     count = len(layers)
-    highest = max((layer.bytes for layer in layers), default=0)
-    plain = options.of_strips([1], highest)
-    front = pareto_front(count, [*layers, *plain], 0)
-    if most_extra > 0 and front:
-        strips = options.of_strips(STRIPS[1:], front[0].bytes)
-        front = pareto_front(count, [*layers, *plain, *strips], most_extra)
-    segments = [*layers, *plain]
-    if most_extra > 0:
-        segments += [
-            s for s in options.found.values() if s is not None and s.strips > 1
-        ]
-    exact = (cheapest(count, segments, plan.bytes) for plan in front)
-    return [plan for plan in exact if plan is not None]
+    known = Limits.of(pareto_front(count, layers, 0))
+    bounds = [
+        bound
+        for bound in options.bounds
+        if bound.extra <= most_extra and (most_extra > 0 or bound.strips == 1)
+    ]
+    while True:
+        bounds = [bound for bound in bounds if not known.beat(bound.bytes, bound.extra)]
+        stages = options.known(bounds)
+        front = pareto_front(count, [*layers, *stages], most_extra, known)
+        if all([options.settled(plan) for plan in front]):
+            break
+        real = [stage for bound in bounds if (stage := options.found.get(bound.key))]
+        known = Limits.of(pareto_front(count, [*layers, *real], most_extra))
+    exact: list[StagePlan] = []
+    for plan in front:
+        while True:
+            stages = options.known(bounds)
+            found = cheapest(count, [*layers, *stages], plan.bytes)
+            assert found is not None
+            if options.settled(found):
+                exact.append(found)
+                break
+    return exact
