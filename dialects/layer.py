@@ -139,6 +139,10 @@ class LayerOp(IRDLOperation, ABC):
         None where the output's rows are not made of the input's rows.
         """
 
+    def is_spatial(self, index: int) -> bool:
+        """Whether output rows and columns are made of those of input `index`."""
+        return self.access(index) is not None
+
     def macs(self) -> int:
         """Multiply-accumulates, as convolutions and fully connected layers count."""
         return 0

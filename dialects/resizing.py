@@ -56,6 +56,10 @@ class ResizeOp(LayerOp, ABC):
     def access(self, index: int) -> None:
         return None
 
+    def is_spatial(self, index: int) -> bool:
+        # By a table, not by a rule that `access` could give.
+        return True
+
     def verify_layer(self) -> None:
         verify_rank(4, self.input, self.output)
         source, result = shape(self.input), shape(self.output)

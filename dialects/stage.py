@@ -244,7 +244,7 @@ class StageOp(LayerOp):
             for index, value in enumerate(op.layer_inputs):
                 if root(value) not in written:
                     raise VerifyException(f"{op.name} reads what is not written yet")
-                if op.access(index) is None and not gathers(op):
+                if not op.is_spatial(index) and not gathers(op):
                     raise VerifyException(
                         f"the rows of {op.name} are not made of its input's rows"
                     )

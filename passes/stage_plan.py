@@ -29,7 +29,7 @@ from tinyml.dialects.tinyml import (
 )
 from tinyml.passes.arena import align_up
 from tinyml.passes.geometry import Reach
-from tinyml.passes.stage_graph import stage_graph
+from tinyml.passes.stage_graph import reach_of, stage_graph
 from tinyml.passes.stage_schedule import (
     Ring,
     StageProblem,
@@ -82,7 +82,7 @@ def pixel_bytes(buffer: SSAValue) -> int:
 
 def places_alike(layer: LayerOp, index: int) -> bool:
     """Whether a pixel of an input makes that pixel of the output, or all of them."""
-    reach = layer.access(index)
+    reach = reach_of(layer, index)
     return reach is not None and all(is_alike(along) for along in reach)
 
 
@@ -100,7 +100,7 @@ def refusal(layer: LayerOp) -> str | None:
     if gathers(layer):
         return None
     inputs = range(len(layer.layer_inputs))
-    if any(layer.access(index) is None for index in inputs):
+    if not all(layer.is_spatial(index) for index in inputs):
         return "its rows are not made of its input's rows"
     if isinstance(layer, WINDOWED) or all(places_alike(layer, i) for i in inputs):
         return None

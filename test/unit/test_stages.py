@@ -67,6 +67,18 @@ def add_global(
     return append(b, tinyml.MeanOp(x, y, [1, 2], factor, points, Rounding.DOUBLE))
 
 
+def add_upsampling(
+    b: NetworkBuilder, r: random.Random, x: SSAValue, limits: Limits
+) -> SSAValue:
+    """Another resolution, of a whole number of times as many rows and columns."""
+    batch, height, width, depth = shape(x)
+    times = r.randint(1, 3)
+    y = b.buffer((batch, times * height, times * width, depth), i8)
+    layer = r.choice([tinyml.ResizeNearestOp, tinyml.ResizeBilinearOp])
+    way = r.choice([{}, {"align_corners": True}, {"half_pixel": True}])
+    return append(b, layer(x, y, **way))
+
+
 SPATIAL: list[AddLayer] = [
     add_conv2d,
     add_conv2d,
@@ -83,6 +95,7 @@ SPATIAL: list[AddLayer] = [
     add_prelu,
     add_concat,
     add_resize,
+    add_upsampling,
     add_global,
 ]
 WAYS = [
