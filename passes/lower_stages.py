@@ -198,7 +198,8 @@ class StageLowering:
     def memory(self, k: Kernel, block: Block) -> dict[SSAValue, SSAValue]:
         """The bytes of each buffer of the stage: arguments, and rings in scratch."""
         arguments = self.stage.block.args
-        found = dict(zip(arguments[:-1], block.args, strict=False))
+        found: dict[SSAValue, SSAValue] = {}
+        found.update(zip(arguments[:-1], block.args, strict=False))
         found[arguments[-1]] = block.args[-1]
         for value, number in self.plan.numbers.items():
             if (ring := self.plan.schedule.rings.get(number)) is not None:

@@ -161,24 +161,26 @@ class Run:
             if buffer not in self.rings:
                 self.reads.append((self.now, seen))
                 continue
-            place = self.place(buffer, rows, columns)
-            if any(self.slots.get((buffer, place(*p))) != p for p in seen):
+            tile = rows[buffer], columns[buffer]
+            if any(self.slots.get(self.slot(buffer, tile, p)) != p for p in seen):
                 self.lost = buffer if self.lost is None else self.lost
         output = node.output
         for ix in range(x, x + block):
             self.written.setdefault(output, []).append((y, ix))
             if output in self.rings:
-                place = self.place(output, rows, columns)
-                self.slots[output, place(y, ix)] = y, ix
+                tile = rows[output], columns[output]
+                self.slots[self.slot(output, tile, (y, ix))] = y, ix
             else:
                 self.made.append((y, ix))
                 self.times.append(self.now)
 
-    def place(
-        self, buffer: int, rows: Mapping[int, Range], columns: Mapping[int, Range]
-    ):
-        ring, y0, x0 = self.rings[buffer], rows[buffer][0], columns[buffer][0]
-        return lambda y, x: ((y - y0) * ring.pitch + x - x0) % ring.capacity
+    def slot(
+        self, buffer: int, tile: tuple[Range, Range], pixel: tuple[int, int]
+    ) -> tuple[int, int]:
+        """Where a ring has a pixel of a tile."""
+        ring, (y0, _), (x0, _) = self.rings[buffer], *tile
+        number = (pixel[0] - y0) * ring.pitch + pixel[1] - x0
+        return buffer, number % ring.capacity
 
 
 def within(reach: Reach | None, place: int, block: int, size: int) -> range:

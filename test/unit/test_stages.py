@@ -75,8 +75,8 @@ def add_upsampling(
     times = r.randint(1, 3)
     y = b.buffer((batch, times * height, times * width, depth), i8)
     layer = r.choice([tinyml.ResizeNearestOp, tinyml.ResizeBilinearOp])
-    way = r.choice([{}, {"align_corners": True}, {"half_pixel": True}])
-    return append(b, layer(x, y, **way))
+    way = r.randrange(3)
+    return append(b, layer(x, y, align_corners=way == 1, half_pixel=way == 2))
 
 
 SPATIAL: list[AddLayer] = [
