@@ -207,10 +207,12 @@ class NetworkStages:
                 continue
             most = min(life.size, size)
             if strips > 1:
-                # Columns that only the last strip reads are there from the first row.
+                # The last strip reads columns of the first row, still there when all
+                # but the last columns of the last row are written.
                 columns = self.sizes[node.output][1] - bound.before_last
                 free = columns * self.pixel(node.output)
-                free += self.sizes[number][1] * self.pixel(number)
+                rows = bound.rows[number][0] + 1
+                free += rows * self.sizes[number][1] * self.pixel(number)
                 most = min(most, free)
             shared += most
         return total - min(shared, size)

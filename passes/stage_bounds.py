@@ -25,12 +25,14 @@ from tinyml.passes.geometry import (
 @dataclass(frozen=True)
 class StageBound:
     """
-    Of a stage: pixels of each ring at least, work that is done more than once, and the
-    columns of its output that are there before its last strip begins.
+    Of a stage: pixels of each ring at least, the rows that are held of each buffer, work
+    that is done more than once, and the columns of its output that are there before its
+    last strip begins.
     """
 
     first: int
     rings: Mapping[int, int]
+    rows: Mapping[int, Range]
     extra: int
     before_last: int
 
@@ -124,4 +126,5 @@ def stage_bounds(
             if made == size[0]:
                 found = windows.of(layer, buffer, made, sizes[buffer][0])
             at_once[buffer] = max(at_once.get(buffer, 1), found)
-        yield StageBound(first, dict(rings), max(extra, 0), parts[-1][0])
+        held = dict(rows.tiles[0])
+        yield StageBound(first, dict(rings), held, max(extra, 0), parts[-1][0])

@@ -81,7 +81,12 @@ def test_front_of_all_stages(seed: int):
     found = all_plans(options, work)
     for bound in options.bounds:
         options.look(bound)
-    stages = [stage for stage in options.found.values() if stage is not None]
+    stages = [
+        stage
+        for stage in options.found.values()
+        # Without work, strips would cost nothing; they are not tried.
+        if stage is not None and (work > 0 or stage.strips == 1)
+    ]
     segments = [*options.layers, *stages]
     front = pareto_front(len(order), segments, work)
     assert [(p.bytes, p.extra) for p in found] == [(p.bytes, p.extra) for p in front]
