@@ -101,7 +101,7 @@ class CompileOptions:
         the attempt of this report would; None if there is nothing to try.
         """
         searched = self.pipeline is None and self.stages == "auto"
-        if not searched or self.ram is None:
+        if not searched or self.ram is None or not self.misses_ram(report):
             return None
         ram = report["ram"]
         room = self.ram - (ram["total"] - ram["arena"])
@@ -109,6 +109,18 @@ class CompileOptions:
             return None
         extra = self.max_extra_macs
         return planned_stages(MOST_EXTRA if extra is None else extra, room)
+
+    def misses_ram(self, report: Mapping[str, Any]) -> bool:
+        """Whether an attempt needs more RAM than the budget."""
+        return self.ram is not None and report["ram"]["total"] > self.ram
+
+    @property
+    def smallest(self) -> str | None:
+        """The pipeline for the least RAM, if it is none of those to try anyway."""
+        if self.pipeline is not None:
+            return None
+        found = dataclasses.replace(self, objective="ram").pipelines
+        return None if found[0] in self.pipelines else found[0]
 
 
 @dataclass(frozen=True)
@@ -205,11 +217,13 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
                 return tried[-1]
         for _ in range(FITTING_ATTEMPTS):
             pipeline = options.fitting(tried[-1].report)
-            if pipeline is None or tried[-1].report["ram"]["total"] <= options.ram:
+            if pipeline is None:
                 break
             tried.append(attempt(pipeline, module.clone()))
             if not excess(tried[-1].report, options.budgets):
                 return tried[-1]
+        if options.misses_ram(tried[-1].report) and options.smallest is not None:
+            tried.append(attempt(options.smallest, module.clone()))
         return min(tried, key=lambda each: excess(each.report, options.budgets))
 
     def variants() -> Iterator[Variant]:
