@@ -23,7 +23,8 @@ IN_PLACE = (
 
 def staged(stages: str) -> str:
     """The pipeline with these passes for stages, which find layers in their order."""
-    return f"{FOLDING},tinyml-select-kernels,{ORDER},{stages},{IN_PLACE},{LOWERING}"
+    made = f"{stages}," if stages else ""
+    return f"{FOLDING},tinyml-select-kernels,{ORDER},{made}{IN_PLACE},{LOWERING}"
 
 
 PIPELINES = {

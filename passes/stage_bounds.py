@@ -25,9 +25,9 @@ from tinyml.passes.geometry import (
 @dataclass(frozen=True)
 class StageBound:
     """
-    Of a stage: pixels of each ring at least, the rows that are held of each buffer, work
-    that is done more than once, and the columns of its output that are there before its
-    last strip begins.
+    Of a stage: pixels of each ring at least, the rows that are held of each buffer,
+    work that is done more than once, and the columns of its output that are there
+    before its last strip begins.
     """
 
     first: int

@@ -3,6 +3,7 @@
 
     tinyml compile MODEL -o DIR    C, textual IR and a report
     tinyml run DIR                 run it on a simulated core, compare every integer
+    tinyml pareto MODEL            what less RAM costs in work
     tinyml import MODEL            the model as textual IR
 
 Errors are one line and exit status 1; `--debug` shows where they come from.
@@ -122,7 +123,12 @@ def make_parser() -> argparse.ArgumentParser:
     compile.add_argument(
         "--objective", choices=["ram", "cycles", "size"], default="cycles"
     )
-    compile.add_argument("--stages", default="auto", metavar="auto|off|FILE")
+    compile.add_argument(
+        "--stages",
+        default="auto",
+        metavar="auto|off|FILE",
+        help="a plan's text, or FILE.json:N for point N of tinyml pareto",
+    )
     compile.add_argument("--max-extra-macs", type=parse_percentage, metavar="PERCENT")
     compile.add_argument(
         "--input",
@@ -163,6 +169,27 @@ def make_parser() -> argparse.ArgumentParser:
     quantize.add_argument("--debug", action="store_true", help="show tracebacks")
     quantize.set_defaults(function=command_quantize)
 
+    pareto = commands.add_parser("pareto", help="what less RAM costs in work")
+    pareto.add_argument("model", type=Path, help=".tflite, .onnx, .pt2 or .mlir")
+    pareto.add_argument(
+        "--input",
+        choices=["resident", "callback", "stream"],
+        default="resident",
+        help="as of compile",
+    )
+    pareto.add_argument("--io", choices=["model", "quantized"], default="model")
+    pareto.add_argument(
+        "--max-extra-macs",
+        type=parse_percentage,
+        default=100.0,
+        metavar="PERCENT",
+        help="work that may be done more than once; default: 100",
+    )
+    pareto.add_argument("--json", type=Path, metavar="FILE", help="write the points")
+    pareto.add_argument("--svg", type=Path, metavar="FILE", help="draw them")
+    pareto.add_argument("--debug", action="store_true", help="show tracebacks")
+    pareto.set_defaults(function=command_pareto)
+
     bench = commands.add_parser("bench", help="a table of networks")
     bench.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     bench.add_argument("--models", type=Path, required=True, metavar="DIR")
@@ -190,10 +217,11 @@ def make_parser() -> argparse.ArgumentParser:
 def command_compile(args: argparse.Namespace) -> int:
     from tinyml.backend import runner
     from tinyml.backend.compiler import CompileOptions, compile_model
+    from tinyml.backend.pareto import read_plan
 
     stages = args.stages
     if stages not in ("auto", "off"):
-        stages = read_plan(Path(stages))
+        stages = read_plan(stages, args.input, args.io)
     compiled = compile_model(
         args.model,
         CompileOptions(
@@ -219,24 +247,6 @@ def command_compile(args: argparse.Namespace) -> int:
         args.directory = args.output
         return command_run(args)
     return 0
-
-
-def read_plan(path: Path) -> str:
-    """The passes that make a plan's stages, from a file (`tinyml pareto`)."""
-    from xdsl.utils.exceptions import DiagnosticException
-
-    try:
-        text = path.read_text("utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DiagnosticException(
-            f"--stages {path}: {error}; expected auto, off, or a file with a plan"
-        ) from error
-    if not text.startswith(("tinyml-stream{", "tinyml-patch{")):
-        raise DiagnosticException(
-            f"--stages {path} is not a stage plan: it does not begin with "
-            "tinyml-stream{ or tinyml-patch{"
-        )
-    return text
 
 
 def describe_compiled(report: Mapping[str, Any]) -> str:
@@ -332,6 +342,31 @@ def command_quantize(args: argparse.Namespace) -> int:
     quantize(args.model, inputs, args.output)
     if args.reference is not None:
         write_reference(args.output, inputs, args.reference)
+    return 0
+
+
+def command_pareto(args: argparse.Namespace) -> int:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from tinyml.backend.pareto import ParetoOptions, pareto, table
+    from tinyml.backend.pareto_svg import pareto_svg
+
+    options = ParetoOptions(args.io == "quantized", args.input, args.max_extra_macs)
+    shown = Console(stderr=True)
+    quiet = not sys.stderr.isatty()
+    with Progress(console=shown, transient=True, disable=quiet) as progress:
+        task = progress.add_task("")
+
+        def tell(what: str, done: int, of: int) -> None:
+            progress.update(task, description=what, completed=done, total=of)
+
+        front = pareto(args.model, options, tell)
+    if args.json is not None:
+        args.json.write_text(json.dumps(front.data(), indent=1) + "\n", "utf-8")
+    if args.svg is not None:
+        args.svg.write_text(pareto_svg(front), "utf-8")
+    print(table(front))
     return 0
 
 
