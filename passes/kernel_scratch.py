@@ -15,6 +15,9 @@ from tinyml.passes.stage_plan import planned_stage
 SCRATCH_AT = "tinyml.scratch_at"
 """The offset of a layer's scratch memory in the arena, once planned."""
 
+SCRATCH_ALIGNMENT = 4
+"""Bytes: scratch memory may hold words."""
+
 
 def delayed_rows(op: DepthwiseConv2DOp) -> int:
     """Rows of output that wait until the input row in their place has been read."""

@@ -28,12 +28,15 @@ class LiveRange:
     size: int
     first: int
     last: int
+    unit: int = 1
+    """Bytes that its address is a multiple of, whatever its elements are."""
 
     @property
     def element_size(self) -> int:
         """Bytes of an element; its address is a multiple of that."""
         element = buffer_type(self.value).element_type
-        return element.size if isinstance(element, FixedBitwidthType) else 1
+        size = element.size if isinstance(element, FixedBitwidthType) else 1
+        return max(size, self.unit)
 
     def overlaps(self, other: LiveRange) -> bool:
         return self.first <= other.last and other.first <= self.last

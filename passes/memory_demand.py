@@ -19,7 +19,12 @@ from tinyml.dialects.network import layers, network_outputs
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import root
 from tinyml.passes.arena import Allowance, Allowances
-from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch, with_scratch
+from tinyml.passes.kernel_scratch import (
+    SCRATCH_ALIGNMENT,
+    SCRATCH_AT,
+    kernel_scratch,
+    with_scratch,
+)
 from tinyml.passes.live_ranges import LiveRange, live_ranges
 
 
@@ -53,7 +58,8 @@ def memory_demand(function: func.FuncOp) -> MemoryDemand:
 
 
 def scratch_range(layer: LayerOp, position: int) -> LiveRange:
-    return LiveRange(layer.layer_output, kernel_scratch(layer), position, position)
+    size, unit = kernel_scratch(layer), SCRATCH_ALIGNMENT
+    return LiveRange(layer.layer_output, size, position, position, unit)
 
 
 def allowances(

@@ -139,12 +139,11 @@ def planned_stage(stage: StageOp) -> PlannedStage:
     offsets: dict[int, int] = {}
     end = 0
     for number, ring in schedule.rings.items():
-        offsets[number] = end
-        size = ring.pixels * pixel_bytes(buffers[number])
-        end = align_up(end + size, RING_ALIGNMENT)
-    sums = end if gathers(layers[-1]) else None
+        offsets[number] = align_up(end, RING_ALIGNMENT)
+        end = offsets[number] + ring.pixels * pixel_bytes(buffers[number])
+    sums = align_up(end, SUM_BYTES) if gathers(layers[-1]) else None
     if sums is not None:
-        end += SUM_BYTES * shape(layers[-1].layer_inputs[0])[3]
+        end = sums + SUM_BYTES * shape(layers[-1].layer_inputs[0])[3]
     return PlannedStage(schedule, numbers, offsets, sums, end)
 
 

@@ -10,7 +10,7 @@ func.func @main(%x: memref<1x6x5x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
   } {tinyml.reuse = [#tinyml.reuse<in 0, below 30, above 60>]} loc("twice")
   func.return
 }
-// CHECK: func.func @main(%arena: memref<68xi8>)
+// CHECK: func.func @main(%arena: memref<65xi8>)
 // CHECK: func.call @stage_00
 
 // -----

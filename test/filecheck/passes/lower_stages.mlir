@@ -27,7 +27,7 @@ func.func @main(%x: memref<1x8x8x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 
 // One loop over the times of rows, one over those of columns: the second layer is a row
 // and a pixel late.
-// CHECK:      func.func private @stage_00(%x: memref<128xi8>, %rings: memref<44xi8>, %y: memref<128xi8>) attributes {no_inline} {
+// CHECK:      func.func private @stage_00(%x: memref<128xi8>, %rings: memref<42xi8>, %y: memref<128xi8>) attributes {no_inline} {
 // PIXELS:       scf.for %t = %c0 to %c9 step %c1 {
 // PIXELS:         scf.for %u = %c0 to %c9 step %c1 {
 // PIXELS:           func.call @stage_00_0_max_pool2d(%t, %u, %x, %a)
@@ -36,8 +36,8 @@ func.func @main(%x: memref<1x8x8x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 
 // What is known of the stage goes to its call.
 // CHECK:      func.func @main
-// CHECK:        %rings = tinyml.alloc at {{[0-9]+}} : memref<44xi8>
-// CHECK:        func.call @stage_00(%x_1, %rings, %y_1) {{.*}}tinyml.op = "tinyml.stage", tinyml.macs = 0 : i64, tinyml.stage = {ops = ["tinyml.max_pool2d", "last"], grid = array<i64: 1, 1>, halo = ["cache", "cache"], bytes = 44 : i64, extra_macs = 0 : i64}
+// CHECK:        %rings = tinyml.alloc at {{[0-9]+}} : memref<42xi8>
+// CHECK:        func.call @stage_00(%x_1, %rings, %y_1) {{.*}}tinyml.op = "tinyml.stage", tinyml.macs = 0 : i64, tinyml.stage = {ops = ["tinyml.max_pool2d", "last"], grid = array<i64: 1, 1>, halo = ["cache", "cache"], bytes = 42 : i64, extra_macs = 0 : i64}
 
 // Whole rows: three of them, and no loop over columns but the kernel's own.
 // ROWS:      func.func private @stage_00(%x: memref<128xi8>, %rings: memref<48xi8>, %y: memref<128xi8>)
@@ -50,7 +50,7 @@ func.func @main(%x: memref<1x8x8x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // Tiles: what differs between them stands in tables, and their layers run one after the
 // other.
 // TILES:      "memref.global"() <{sym_name = "stage_00_columns", type = memref<2x8xi32>, initial_value = dense<[[0, 5, 0, 4, 0, 1, 0, 1], [3, 8, 4, 8, 3, 4, 4, 5]]>
-// TILES:      func.func private @stage_00(%x: memref<128xi8>, %rings: memref<52xi8>, %y: memref<128xi8>)
+// TILES:      func.func private @stage_00(%x: memref<128xi8>, %rings: memref<50xi8>, %y: memref<128xi8>)
 // TILES:        scf.for %tile = %c0 to %c2 step %c1 {
 // TILES:          scf.for %tile_1 = %c0 to %c2 step %c1 {
 // TILES:            scf.for %t =
