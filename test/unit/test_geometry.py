@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import random
 from itertools import product
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import STABLE, Limits, add_max_pool, add_resize, append
+from xdsl.dialects.builtin import ModuleOp, i8
 
+from tinyml.dialects import tinyml
 from tinyml.dialects.access import AxisAccess
+from tinyml.dialects.attributes import TensorAttr
+from tinyml.dialects.layer import shape
+from tinyml.dialects.layer_format import integer_array
+from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.window import WindowOp
+from tinyml.frontend.builder import NetworkBuilder
+from tinyml.interp.run import run_network
 from tinyml.passes.geometry import (
     Range,
     ReceptiveField,
@@ -26,6 +38,7 @@ from tinyml.passes.geometry import (
     tiles,
     whole_work,
 )
+from tinyml.passes.stage_graph import stage_graph
 
 POINT = AxisAccess()
 SAME = AxisAccess(kernel=3, pad_before=1, pad_after=1)
@@ -239,3 +252,63 @@ def test_work_counts_every_tile(graph: StageGraph, grid: tuple[int, int]):
             total += layer.work * (bottom - top) * (right - left)
     assert grid_work(graph, grid) == total
     assert grid_work(graph, (1, 1)) <= whole_work(graph)
+
+
+# By looking at what matters
+
+
+def maxima(r: random.Random) -> ModuleOp:
+    """Windows that take the largest element, changes of resolution, a join."""
+    builder = NetworkBuilder("main")
+    limits = Limits(size=9, kernel=3)
+    size = (1, r.randint(4, 9), r.randint(4, 9), 1)
+    x = builder.input(size, i8, TensorAttr.get("x", 0.5, 0))
+    older = [x]
+    for _ in range(r.randint(1, 4)):
+        partners = [v for v in older if shape(v) == shape(x)]
+        kind = r.random()
+        if kind < 0.3:
+            y = builder.buffer(shape(x), i8)
+            x = append(builder, tinyml.MaximumOp(x, r.choice(partners), y))
+        else:
+            x = (add_resize if kind < 0.5 else add_max_pool)(builder, r, x, limits)
+        older.append(x)
+    module = builder.finish([(x, TensorAttr.get("y", 0.5, 0))])
+    for layer in layers(network_function(module)):
+        if "clamp" in layer.properties:
+            layer.properties["clamp"] = integer_array((-128, 127))
+    return module
+
+
+@settings(STABLE, max_examples=25)
+@given(st.randoms(use_true_random=False))
+def test_what_matters_is_what_is_needed(r: random.Random):
+    """A pixel that is raised matters to an output if a window holds it."""
+    module = maxima(r)
+    order = layers(network_function(module))
+    if any(isinstance(layer, tinyml.ResizeBilinearOp) for layer in order):
+        return  # A blend may round a difference away.
+    graph, numbers = stage_graph(order)
+    source = numbers[network_function(module).body.block.args[0]]
+    rows, columns = graph.sizes[graph.output]
+    place = r.randrange(rows), r.randrange(columns)
+    height, width = graph.sizes[source]
+    seen: list[tuple[int, int]] = []
+    still = np.zeros((1, height, width, 1), np.int8)
+    (before,) = run_network(module, [still])
+    for pixel in product(range(height), range(width)):
+        raised = still.copy()
+        raised[0, *pixel] = 100
+        (after,) = run_network(module, [raised])
+        if after[0, *place, 0] != before[0, *place, 0]:
+            seen.append(pixel)
+    held = [needed(graph, axis, (p, p + 1))[source] for axis, p in enumerate(place)]
+    windows = [
+        axis for op in order if isinstance(op, WindowOp) for axis in op.access(0)
+    ]
+    gaps = any(window.dilation > 1 for window in windows)
+    for axis, (first, end) in enumerate(held):
+        least, most = (f(pixel[axis] for pixel in seen) for f in (min, max))
+        # What lies between the taps of a window is held, though it does not matter.
+        assert first <= least <= most < end
+        assert gaps or (first, end) == (least, most + 1)
