@@ -68,7 +68,8 @@ class ParetoFront:
 
     def extra(self, point: Point) -> float:
         """Work done more than once, in percent."""
-        return 100 * (point.macs / max(self.layer_by_layer.macs, 1) - 1)
+        plain = self.layer_by_layer.macs
+        return 100 * (point.macs / plain - 1) if plain else 0.0
 
     def data(self) -> dict[str, Any]:
         found = asdict(self)
@@ -106,15 +107,16 @@ def front_of_network(
     name: str,
     options: ParetoOptions,
     tell: Tell = lambda what, done, of: None,
+    folding: str = FOLDING,
 ) -> ParetoFront:
-    """The front of a network as it was imported."""
+    """The front of a network as it was imported, after these passes that fold layers."""
     function = network_function(module)
     macs_model = sum(layer.macs() for layer in layers(function))
     image = shape(network_inputs(function)[0].value)
     tell("preparing the network", 0, 1)
     if options.input != "resident":
         run_pipeline(module, f"tinyml-read-input{{mode={options.input}}}")
-    run_pipeline(module, f"{FOLDING},tinyml-select-kernels,{ORDER}")
+    run_pipeline(module, f"{folding},tinyml-select-kernels,{ORDER}")
     macs = sum(layer.macs() for layer in layers(function))
     tell("searching plans", 0, 1)
     most_extra = int(macs * options.max_extra_macs / 100)
