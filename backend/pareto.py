@@ -16,7 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr, ModuleOp
+from xdsl.passes import PassPipeline
+from xdsl.universe import Universe
 from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.backend.compiler import MOST_EXTRA, run_pipeline
@@ -24,7 +27,7 @@ from tinyml.dialects.layer import shape
 from tinyml.dialects.network import layers, network_function, network_inputs
 from tinyml.frontend.load import load_model
 from tinyml.passes.pipelines import FOLDING, IN_PLACE, ORDER
-from tinyml.passes.plan_stages import front_of, plan_text
+from tinyml.passes.plan_stages import front_of, make_stages, plan_text
 from tinyml.passes.stage_search import StagePlan
 
 PLANS = ("tinyml-stream{", "tinyml-patch{")
@@ -109,7 +112,7 @@ def front_of_network(
     tell: Tell = lambda what, done, of: None,
     folding: str = FOLDING,
 ) -> ParetoFront:
-    """The front of a network as it was imported, after these passes that fold layers."""
+    """The front of a network as it was imported, after passes that fold layers."""
     function = network_function(module)
     macs_model = sum(layer.macs() for layer in layers(function))
     image = shape(network_inputs(function)[0].value)
@@ -125,18 +128,20 @@ def front_of_network(
     for number, plan in enumerate(plans):
         tell("placing buffers", number, len(plans))
         work = macs + sum(stage.extra for stage in plan.stages)
-        text = plan_text(plan)
-        found.append(Point(planned_arena(module, text), work, text))
+        found.append(Point(planned_arena(module, plan), work, plan_text(plan)))
     points = unbeaten(found)
     return ParetoFront(
         name, options.input, options.io, image, macs_model, found[0], points
     )
 
 
-def planned_arena(module: ModuleOp, plan: str) -> int:
+def planned_arena(module: ModuleOp, plan: StagePlan) -> int:
     """Bytes of the arena of a network with the stages of a plan."""
     copy = module.clone()
-    run_pipeline(copy, f"{plan},{IN_PLACE}" if plan else IN_PLACE)
+    make_stages(network_function(copy), plan)
+    # Verified when the plan is compiled; here that would take most of the time.
+    passes = dict(Universe.get_multiverse().all_passes)
+    PassPipeline.parse_spec(passes, IN_PLACE).apply(Context(), copy)
     size = network_function(copy).attributes["tinyml.arena_bytes"]
     assert isinstance(size, IntegerAttr)
     return size.value.data
