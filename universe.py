@@ -57,10 +57,16 @@ TARGETS = {
 """Target name: its module in `tinyml.backend` and its class."""
 
 
-def _dialect() -> Dialect:
+def _tinyml() -> Dialect:
     from tinyml.dialects.tinyml import TinyML
 
     return TinyML
+
+
+def _acle() -> Dialect:
+    from tinyml.dialects.acle import Acle
+
+    return Acle
 
 
 def _pass(module: str, name: str):
@@ -78,7 +84,7 @@ def _target(module: str, name: str):
 
 
 TINYML_UNIVERSE = Universe(
-    all_dialects={"tinyml": _dialect},
+    all_dialects={"acle": _acle, "tinyml": _tinyml},
     all_passes={key: _pass(*place) for key, place in PASSES.items()},
     all_targets={key: _target(*place) for key, place in TARGETS.items()},
 )

@@ -1,5 +1,5 @@
 """
-Spells a module of `func`, `scf`, `memref` and `arith` ops as C99.
+Spells a module of `func`, `scf`, `memref`, `arith` and `acle` ops as C99.
 
 Every op has one C form. A pure op that is used once, in its own block, is spelled where
 it is used; every other value gets a name, unique within its function. Signed `nsw`
@@ -36,8 +36,10 @@ from xdsl.dialects.memref import GlobalOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.utils.exceptions import DiagnosticException
 
+from tinyml.backend.acle_c import acle_functions, c_macro
 from tinyml.backend.c_comment import comment
 from tinyml.backend.constant_buffers import constant_buffers
+from tinyml.dialects import acle
 from tinyml.dialects.constants import global_array
 from tinyml.dialects.reading import READS_INPUT
 
@@ -91,6 +93,7 @@ INLINED = (
     arith.MaxSIOp,
     arith.MinSIOp,
     math_dialect.FmaOp,
+    acle.InstructionOp,
 )
 TRUTHS = (
     arith.ConstantOp,
@@ -307,6 +310,9 @@ class FunctionPrinter:
             case math_dialect.FmaOp():
                 a, b, c = (self.text(v) for v in op.operands)
                 return Expression(f"TINYML_FMAF({a}, {b}, {c})", Binding.UNARY)
+            case acle.InstructionOp():
+                arguments = ", ".join(self.text(v) for v in op.operands)
+                return Expression(f"{c_macro(op)}({arguments})", Binding.UNARY)
             case _ if isinstance(op, CASTS):
                 return cast(op.results[0].type, self.use(op.operands[0]))
             case _ if isinstance(op, WRAPPING) and wraps(op):
@@ -339,6 +345,12 @@ class FunctionPrinter:
         """The offset of an element in elements, as an expression."""
         assert isinstance(buffer.type, MemRefType)
         return self.offset(indices, element_strides(buffer.type))
+
+    def address(self, op: acle.BytesOp) -> str:
+        """A pointer to the first byte of an access."""
+        place = self.place(op.memref, op.indices)
+        base = self.text(op.memref)
+        return base if place == "0" else f"{base} + {place}"
 
     def offset(self, indices: Sequence[SSAValue | int], strides: Sequence[int]) -> str:
         terms: list[str] = []
@@ -405,6 +417,11 @@ class FunctionPrinter:
             case memref.StoreOp():
                 target = f"{self.text(op.memref)}[{self.place(op.memref, op.indices)}]"
                 self.line(f"{target} = {self.text(op.value)};")
+            case acle.LoadOp():
+                self.define(op.result, f"{c_macro(op)}({self.address(op)})")
+            case acle.StoreWordOp():
+                arguments = f"{self.address(op)}, {self.text(op.value)}"
+                self.line(f"{c_macro(op)}({arguments});")
             case func.CallOp() if not op.results:
                 arguments = ", ".join(self.text(v) for v in op.operands)
                 self.line(f"{op.callee.string_value()}({arguments});")
@@ -619,6 +636,7 @@ def print_code(output: IO[str], module: ModuleOp, has_header: bool = False) -> N
         output.write(NO_INLINE)
     if any(isinstance(op, math_dialect.FmaOp) for op in module.walk()):
         output.write(FMAF)
+    output.write(acle_functions(module.walk()))
     declare_constants(output, module)
     for op in module.ops:
         match op:

@@ -14,7 +14,7 @@ from tinyml.backend.c_printer import print_code, print_constants
 
 @dataclass(frozen=True)
 class CTarget(Target):
-    """Prints a module of func, scf, memref and arith ops as C99."""
+    """Prints a module of func, scf, memref, arith and acle ops as C99."""
 
     name = "tinyml-c"
 

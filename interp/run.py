@@ -29,6 +29,7 @@ from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import LayerOp, buffer_type
 from tinyml.dialects.network import network_function, network_inputs
 from tinyml.dialects.reading import asked_inputs, in_model_order
+from tinyml.interp.acle import AcleFunctions
 from tinyml.interp.arith import INDEX_BITS, ScalarFunctions
 from tinyml.interp.log_softmax import LogSoftmaxFunctions
 from tinyml.interp.memref import MemRefFunctions, uninitialized
@@ -62,6 +63,7 @@ def make_interpreter(
         ScfFunctions(),
         memref_functions or MemRefFunctions(),
         ScalarFunctions(),
+        AcleFunctions(),
     ):
         interpreter.register_implementations(functions)
     return interpreter

@@ -18,6 +18,7 @@ from xdsl.ir import Block, BlockArgument, Operation, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.traits import SymbolTable
 
+from tinyml.dialects import acle
 from tinyml.dialects.constants import find_global, global_array
 from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.index_arithmetic import UnknownNumber
@@ -48,7 +49,7 @@ class InlinedKernel:
     def stored_arguments(self) -> Iterator[BlockArgument]:
         """The arguments that the kernel may write to, parts of them included."""
         for op in self.function.walk():
-            if isinstance(op, (*HANDING_ON, memref.LoadOp)):
+            if isinstance(op, (*HANDING_ON, memref.LoadOp, acle.LoadOp)):
                 continue
             for value in op.operands:
                 if not isinstance(value.type, MemRefType):

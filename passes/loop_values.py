@@ -19,6 +19,7 @@ from xdsl.dialects import arith, memref, scf
 from xdsl.dialects.builtin import DYNAMIC_INDEX, FixedBitwidthType, MemRefType
 from xdsl.ir import Attribute, Block, BlockArgument, Operation, SSAValue
 
+from tinyml.dialects import acle
 from tinyml.dialects.layer import integers
 from tinyml.interp.memref import kept_dimensions
 from tinyml.passes.index_arithmetic import Numbers, UnknownNumber, compute
@@ -173,6 +174,8 @@ class LoopValues:
                 return self._subview(op)
             case memref.LoadOp():
                 return self._constant_element(op)
+            case acle.LoadOp():
+                raise UnknownNumber(op)
             case arith.SelectOp() if isinstance(op.result.type, MemRefType):
                 yes, no = self.value(op.lhs), self.value(op.rhs)
                 return chosen(op, self.number(op.cond) != 0, yes, no)

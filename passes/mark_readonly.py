@@ -25,6 +25,8 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
+from tinyml.dialects import acle
+
 READONLY = "llvm.readonly"
 
 
@@ -38,7 +40,7 @@ def is_written(value: SSAValue, functions: dict[str, func.FuncOp]) -> bool:
     """Whether a buffer, or a view of it, may be written."""
     for use in value.uses:
         match op := use.operation:
-            case memref.LoadOp():
+            case memref.LoadOp() | acle.LoadOp():
                 continue
             case memref.ViewOp() | memref.SubviewOp() | memref.ReinterpretCastOp():
                 if is_written(op.results[0], functions):

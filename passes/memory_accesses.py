@@ -22,6 +22,7 @@ from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import MemRefType
 from xdsl.ir import Block, Operation, SSAValue
 
+from tinyml.dialects import acle
 from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.index_arithmetic import Numbers, UnknownNumber
 from tinyml.passes.loop_dependence import buffers_behind
@@ -82,6 +83,12 @@ class Access:
         return self.type.get_shape() if self.indices is None else ()
 
     @property
+    def size(self) -> int:
+        """Bytes that are accessed at one time and place."""
+        op = self.op
+        return op.SIZE if isinstance(op, acle.BytesOp) else element_bytes(self.type)
+
+    @property
     def deciding(self) -> list[SSAValue]:
         """The values that decide where it goes and whether it happens."""
         return [self.memref, *(self.indices or ()), *self.around.deciding]
@@ -126,8 +133,8 @@ class Nest:
         """Collects the accesses of a block that begins `now`; returns when it ends."""
         for op in block.ops:
             match op:
-                case memref.LoadOp() | memref.StoreOp():
-                    writes = isinstance(op, memref.StoreOp)
+                case memref.LoadOp() | memref.StoreOp() | acle.BytesOp():
+                    writes = isinstance(op, memref.StoreOp | acle.StoreWordOp)
                     if self.is_followed(op.memref):
                         access = Access(op, op.memref, op.indices, writes, around, now)
                         self.accesses.append(access)
@@ -208,7 +215,7 @@ class Nest:
                 address, first, last = address[kept], first[kept], last[kept]
             if not address.size:
                 continue
-            buffer, size = place.buffer, element_bytes(access.type)
+            buffer, size = place.buffer, access.size
             assert isinstance(buffer.type, MemRefType)
             span = buffer_span(buffer.type)
             check_inside(buffer, span, int(address.min()), int(address.max()) + size)

@@ -20,7 +20,7 @@
 // CHECK-NEXT:   tinyml-plan-memory{strategy=separate},
 
 // TARGETS:      tinyml-c
-// TARGETS-NEXT:   Prints a module of func, scf, memref and arith ops as C99.
+// TARGETS-NEXT:   Prints a module of func, scf, memref, arith and acle ops as C99.
 // TARGETS-NEXT:     part: Literal['all', 'code', 'constants'] (default all)
 // TARGETS:      tinyml-mlir
 

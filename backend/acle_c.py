@@ -1,0 +1,256 @@
+"""
+The instructions of the `acle` dialect in C.
+
+Each form of an instruction that a module uses becomes a function of its own, with its
+immediates in its name: `TINYML_PKHBT_LSL16(a, b)`. Compiled by gcc or clang for a core
+that has the instruction it is the instruction, as inline assembly: not all of them have
+intrinsics, and not the same in both compilers. For all others it is portable C99.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from xdsl.dialects.builtin import i64
+from xdsl.ir import Attribute, Operation
+
+from tinyml.dialects.acle import (
+    BytesOp,
+    InstructionOp,
+    PkhbtOp,
+    PkhtbOp,
+    Sxtab16Op,
+)
+from tinyml.dialects.acle_lanes import AnySaturateOp, ExtendOp, SaturateOp
+from tinyml.dialects.acle_multiply import MultiplyOp
+
+PRELUDE = """\
+/* Instructions of the core, or what they compute. */
+#ifndef TINYML_INSTRUCTION
+#if defined(__GNUC__)
+#define TINYML_INSTRUCTION static inline __attribute__((always_inline, unused))
+#else
+#define TINYML_INSTRUCTION static inline
+#endif
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__ARM_FEATURE_SIMD32)
+#define TINYML_HAS_INSTRUCTIONS
+#endif
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define TINYML_HAS_WORDS
+#endif
+#endif
+"""
+
+OPERANDS = "abc"
+
+
+@dataclass(frozen=True)
+class CFunction:
+    """A C function with two bodies: one for where a macro is defined, one for else."""
+
+    name: str
+    result: str
+    parameters: Sequence[str]
+    macro: str
+    native: Sequence[str]
+    portable: Sequence[str]
+
+    def text(self) -> str:
+        upper, parameters = self.name.upper(), ", ".join(self.parameters)
+        lines = [
+            f"#ifndef {upper}",
+            f"TINYML_INSTRUCTION {self.result} {self.name}({parameters}) {{",
+            f"#ifdef {self.macro}",
+            *(f"  {line}" for line in self.native),
+            "#else",
+            *(f"  {line}" for line in self.portable),
+            "#endif",
+            "}",
+            f"#define {upper} {self.name}",
+            "#endif",
+        ]
+        return "\n".join(lines) + "\n"
+
+
+def c_name(op: InstructionOp | BytesOp) -> str:
+    """The name of the function that an op becomes."""
+    name = "tinyml_" + op.name.removeprefix("acle.")
+    if isinstance(op, BytesOp):
+        return name if op.aligned is None else f"{name}_aligned"
+    return name + "".join(f"_{what}{number}" for what, number in op.immediates.items())
+
+
+def c_macro(op: InstructionOp | BytesOp) -> str:
+    """What is called: a macro, so that users may define another."""
+    return c_name(op).upper()
+
+
+def acle_functions(ops: Iterable[Operation]) -> str:
+    """The text that has to stand before the functions that use these ops."""
+    found = {c_name(op): op for op in ops if isinstance(op, InstructionOp | BytesOp)}
+    functions = [c_function(op).text() for op in found.values()]
+    return PRELUDE + "".join(functions) if functions else ""
+
+
+def c_function(op: InstructionOp | BytesOp) -> CFunction:
+    if isinstance(op, BytesOp):
+        return access(op)
+    return CFunction(
+        c_name(op),
+        integer(op.results[0].type),
+        [f"{integer(v.type)} {x}" for v, x in zip(op.operands, OPERANDS)],
+        "TINYML_HAS_INSTRUCTIONS",
+        assembly(op),
+        portable(op),
+    )
+
+
+def integer(type: Attribute) -> str:
+    return "int64_t" if type == i64 else "int32_t"
+
+
+def assembly(op: InstructionOp) -> list[str]:
+    """The instruction, with its operands in registers."""
+    names = OPERANDS[: len(op.operands)]
+    if op.results[0].type == i64:
+        text = f"{op.mnemonic} %Q0, %R0, %1, %2"
+        return [f'__asm__("{text}" : "+r"(c) : "r"(a), "r"(b));', "return c;"]
+    places = ["%0", *(f"%{number}" for number, _ in enumerate(names, 1))]
+    for what, number in op.immediates.items():
+        if what == "bits":
+            places.insert(1, f"#{number}")
+        else:
+            places.append(f"{what} #{number}")
+    inputs = ", ".join(f'"r"({name})' for name in names)
+    text = f"{op.mnemonic} {', '.join(places)}"
+    return ["int32_t r;", f'__asm__("{text}" : "=r"(r) : {inputs});', "return r;"]
+
+
+# Portable C
+
+
+def portable(op: InstructionOp) -> list[str]:
+    """The lines of a function without an instruction."""
+    match op:
+        case MultiplyOp():
+            return [f"return {products(op)};"]
+        case ExtendOp():
+            kind = "int8_t" if op.SIGNED else "uint8_t"
+            bottom, top = two_bytes("a", kind, op.ror.value.data)
+            return [f"return {joined(bottom, top)};"]
+        case Sxtab16Op():
+            bottom, top = two_bytes("b", "int8_t", op.ror.value.data)
+            return [f"return {joined(f'(int16_t)a + {bottom}', f'(a >> 16) + {top}')};"]
+        case PkhbtOp():
+            top = shifted("(uint32_t)b", "<<", op.lsl.value.data)
+            return [f"return {either('(uint32_t)a', top)};"]
+        case PkhtbOp():
+            bottom = f"(uint32_t)(b >> {min(op.asr.value.data, 31)})"
+            return [f"return {either(bottom, '(uint32_t)a')};"]
+        case SaturateOp():
+            shifts = op.immediates
+            word = f"a >> {shifts['asr']}" if "asr" in shifts else "a"
+            if "lsl" in shifts:
+                word = f"(int32_t)((uint32_t)a << {shifts['lsl']})"
+            return [f"const int32_t x = {word};", f"return {saturated('x', op)};"]
+        case AnySaturateOp():
+            bottom, top = saturated("x", op), saturated("y", op)
+            return [
+                "const int32_t x = (int16_t)a, y = a >> 16;",
+                f"return {joined(bottom, top)};",
+            ]
+        case _:
+            raise ValueError(f"{op.name} has no C form")
+
+
+def half(word: str, which: str) -> str:
+    return f"(int16_t){word}" if which == "b" else f"({word} >> 16)"
+
+
+def products(op: MultiplyOp) -> str:
+    """The sum of a multiplication's products and its accumulator; sums may wrap."""
+    result = integer(op.results[0].type)
+    if op.HALVES:
+        terms = [f"({half('a', x)} * {half('b', y)})" for x, y in op.HALVES]
+    else:
+        product = "((int64_t)a * b)"
+        if op.ROUNDS:
+            product = f"({product[1:-1]} + INT64_C(0x80000000))"
+        terms = [product if result == "int64_t" else f"({product} >> 32)"]
+    if len(op.operands) == 3:
+        terms.insert(0, "c")
+    if len(terms) == 1:
+        return f"({result}){terms[0]}"
+    return f"({result})({split('+', [f'(u{result}){term}' for term in terms])})"
+
+
+def split(sign: str, terms: Sequence[str]) -> str:
+    """Terms with a sign between them, each on a line of its own."""
+    return f" {sign}\n      ".join(terms)
+
+
+def shifted(word: str, sign: str, bits: int) -> str:
+    return f"({word} {sign} {bits})" if bits else word
+
+
+def two_bytes(word: str, kind: str, ror: int) -> tuple[str, str]:
+    """Bytes 0 and 2 of a word that is rotated right."""
+    bottom, top = shifted(word, ">>", ror), shifted(word, ">>", (ror + 16) % 32)
+    return f"({kind}){bottom}", f"({kind}){top}"
+
+
+def joined(bottom: str, top: str) -> str:
+    """A word of two numbers."""
+    halves = [f"((uint32_t)({bottom}) & 0xffffu)", f"((uint32_t)({top}) << 16)"]
+    return f"(int32_t)({split('|', halves)})"
+
+
+def either(bottom: str, top: str) -> str:
+    """The bottom half of one word and the top half of another."""
+    return f"(int32_t)(({bottom} & 0xffffu) | ({top} & 0xffff0000u))"
+
+
+def saturated(name: str, op: AnySaturateOp) -> str:
+    """The nearest number in a range; compilers warn of limits that say nothing."""
+    low, high = op.range
+    text = name
+    if high < (1 << 31) - 1:
+        text = f"{name} > {high} ? {high} : {text}"
+    if low > -(1 << 31):
+        text = f"{name} < {low} ? {low} : {text}"
+    return text
+
+
+# Memory
+
+
+def access(op: BytesOp) -> CFunction:
+    """An access to bytes, which need not be aligned."""
+    const = "" if op.WRITES else "const "
+    kind, what = f"int{8 * op.SIZE}_t", f"{const}int8_t *p"
+    place = "p" if op.aligned is None else f"__builtin_assume_aligned(p, {op.SIZE})"
+    if op.WRITES:
+        return CFunction(
+            c_name(op),
+            "void",
+            [what, "int32_t a"],
+            "TINYML_HAS_WORDS",
+            [f"__builtin_memcpy({place}, &a, {op.SIZE});"],
+            [
+                f"p[{byte}] = (int8_t){shifted('(uint32_t)a', '>>', 8 * byte)};"
+                for byte in range(op.SIZE)
+            ],
+        )
+    bytes = [
+        shifted(f"(uint32_t)(uint8_t)p[{byte}]", "<<", 8 * byte)
+        for byte in range(op.SIZE)
+    ]
+    return CFunction(
+        c_name(op),
+        "int32_t",
+        [what],
+        "TINYML_HAS_WORDS",
+        [f"{kind} a;", f"__builtin_memcpy(&a, {place}, {op.SIZE});", "return a;"],
+        [f"return ({kind})({split('|', bytes)});"],
+    )
