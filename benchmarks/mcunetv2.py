@@ -3,18 +3,23 @@ The page docs/mcunetv2.md: what MCUNetV2 (Lin et al., NeurIPS 2021, arXiv:2110.1
 says of MobileNetV2 in patches, computed by our passes.
 
     .venv/bin/python benchmarks/mcunetv2.py > docs/mcunetv2.md
+    .venv/bin/python benchmarks/mcunetv2.py svg > docs/pareto_mobilenetv2.svg
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import IntegerAttr
 from xdsl.ir import SSAValue
 
+from tinyml.backend.pareto import ParetoFront, ParetoOptions, front_of_network
+from tinyml.backend.pareto_svg import pareto_svg
 from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.network import layer_name, layers, network_function
 from tinyml.dialects.stage import StageOp
@@ -176,6 +181,18 @@ def layer_row(layer: LayerOp, size: int) -> LayerRow:
     )
 
 
+@cache
+def front(name: str) -> ParetoFront:
+    """
+    The stage plans of a network. Its weights are all 0, so nothing is folded that looks
+    at them.
+    """
+    options = ParetoOptions(input="callback")
+    module = network_layers(CONFIGS[name])
+    zoo = "tinyml.frontend.zoo"
+    return front_of_network(module, zoo, options, folding="tinyml-fold-reshape")
+
+
 # Writing
 
 
@@ -262,6 +279,34 @@ with more of them the patches do. More patches than 4x4 recompute more and save 
 
 """
 
+PLANS = """
+## Our own plans
+
+What `tinyml pareto --input callback` finds for the same networks: stages whose rows, or
+blocks of a few columns, stream through rings. Nothing is made twice along the height;
+in vertical strips, what two strips share is. The other layers run one by one.
+
+![MobileNetV2: arena and extra work](pareto_mobilenetv2.svg)
+"""
+
+PLAN_RULES = """
+How these are counted:
+
+- **The arena** is the array that the C declares, all buffers in their places: inputs
+  and outputs of layers, rings, shortcuts for as long as they are held, scratch memory
+  of kernels, and what alignment adds. The numbers above are sums of inputs and outputs
+  without shortcuts and places; to count more makes ours larger, not smaller.
+- **The image** comes by callback, in both countings: the network asks for its rows. The
+  rows that it holds are in our arena. What a strip has in common with the next one is
+  asked for twice.
+- **Extra work** is in percent of the layers' multiply-accumulates, each layer once.
+- **Layer by layer** is with `--stages off --objective ram`: without a stage, but with
+  outputs that lie upon inputs and depthwise layers in place. The whole image is then
+  there for the first layer.
+
+A point compiles to just these bytes and this work (`test/unit/test_pareto.py`).
+"""
+
 
 def page() -> str:
     found = {name: patched(CONFIGS[name], BLOCKS[name], GRID) for name in CONFIGS}
@@ -274,7 +319,10 @@ def page() -> str:
     )
     tables = [summary(name, it) for name, it in found.items()]
     stages = [stage_table(name, it) for name, it in found.items()]
-    return "".join([HEAD, *tables, rules, *stages, SEARCH, search()])
+    plans = [plan_table(name, it) for name, it in found.items()]
+    return "".join(
+        [HEAD, *tables, rules, *stages, SEARCH, search(), PLANS, *plans, PLAN_RULES]
+    )
 
 
 def summary(name: str, it: Patched) -> str:
@@ -299,6 +347,36 @@ def summary(name: str, it: Patched) -> str:
         ("peak", "172 kB", kib(it.peak)),
     ]
     return "\n" + table(lines, right=2)
+
+
+def plan_table(name: str, it: Patched) -> str:
+    """Our points beside the patches, both as they are counted here."""
+    ours = front(name)
+    patches = 100 * (it.patch_macs - it.macs) / it.network_macs
+    lines = [
+        (f"**{name}**", "strips", "arena", "of 172 kB", "extra work"),
+        (
+            "MCUNetV2, layer by layer",
+            "",
+            kib(it.whole),
+            f"{it.whole / it.peak:.2f}",
+            "0.0 %",
+        ),
+        ("MCUNetV2, 4x4 patches", "", kib(it.peak), "1.00", f"+{patches:.1f} %"),
+    ]
+    for point in (ours.layer_by_layer, *reversed(ours.points)):
+        extra = ours.extra(point)
+        what = f"{point.stages} stages" if point.stages else "layer by layer"
+        lines.append(
+            (
+                f"ours, {what}",
+                str(point.strips) if point.stages else "",
+                kib(point.arena),
+                f"{point.arena / it.peak:.2f}",
+                f"+{extra:.1f} %" if extra else "0.0 %",
+            )
+        )
+    return "\n" + table(lines, right=4)
 
 
 def stage_table(name: str, it: Patched) -> str:
@@ -353,5 +431,9 @@ def table(lines: Sequence[Sequence[str]], right: int) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
+def picture() -> str:
+    return pareto_svg(front(MBV2))
+
+
 if __name__ == "__main__":
-    print(page(), end="")
+    print(picture() if sys.argv[1:] == ["svg"] else page(), end="")

@@ -31,6 +31,11 @@ def test_picture_of_memory_is_fresh():
 
 
 def test_mcunetv2_page_is_fresh():
-    """Else: .venv/bin/python benchmarks/mcunetv2.py > docs/mcunetv2.md"""
+    """
+    Else: .venv/bin/python benchmarks/mcunetv2.py > docs/mcunetv2.md, and with svg behind
+    it > docs/pareto_mobilenetv2.svg
+    """
     script = runpy.run_path(str(ROOT / "benchmarks" / "mcunetv2.py"))
     assert (DOCS / "mcunetv2.md").read_text() == script["page"]()
+    picture = (DOCS / "pareto_mobilenetv2.svg").read_text("utf-8")
+    assert picture == script["picture"]()
