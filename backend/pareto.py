@@ -26,12 +26,15 @@ from tinyml.backend.compiler import MOST_EXTRA, run_pipeline
 from tinyml.dialects.layer import shape
 from tinyml.dialects.network import layers, network_function, network_inputs
 from tinyml.frontend.load import load_model
-from tinyml.passes.pipelines import FOLDING, IN_PLACE, ORDER
+from tinyml.passes.pipelines import FOLDING, LOWERING, staged
 from tinyml.passes.plan_stages import front_of, make_stages, plan_text
 from tinyml.passes.stage_search import StagePlan
 
 PLANS = ("tinyml-stream{", "tinyml-patch{")
 """What the text of a plan begins with."""
+
+BEFORE, BEHIND = staged("here").removesuffix(f",{LOWERING}").split(",here,")
+"""The passes before those that make stages, and behind them up to a plan of memory."""
 
 Tell = Callable[[str, int, int], None]
 """Told what is being done, and how many steps of how many are."""
@@ -119,7 +122,7 @@ def front_of_network(
     tell("preparing the network", 0, 1)
     if options.input != "resident":
         run_pipeline(module, f"tinyml-read-input{{mode={options.input}}}")
-    run_pipeline(module, f"{folding},tinyml-select-kernels,{ORDER}")
+    run_pipeline(module, BEFORE.replace(FOLDING, folding))
     macs = sum(layer.macs() for layer in layers(function))
     tell("searching plans", 0, 1)
     most_extra = int(macs * options.max_extra_macs / 100)
@@ -141,7 +144,7 @@ def planned_arena(module: ModuleOp, plan: StagePlan) -> int:
     make_stages(network_function(copy), plan)
     # Verified when the plan is compiled; here that would take most of the time.
     passes = dict(Universe.get_multiverse().all_passes)
-    PassPipeline.parse_spec(passes, IN_PLACE).apply(Context(), copy)
+    PassPipeline.parse_spec(passes, BEHIND).apply(Context(), copy)
     size = network_function(copy).attributes["tinyml.arena_bytes"]
     assert isinstance(size, IntegerAttr)
     return size.value.data
