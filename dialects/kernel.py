@@ -38,21 +38,37 @@ class Traversal(StrEnum):
     """
 
 
+class Method(StrEnum):
+    """What a kernel computes its output from."""
+
+    PLAIN = "plain"
+    """The buffers as they are, one element after the other."""
+    DOT = "dot"
+    """
+    Windows that are widened into scratch memory, and packed weights: dot products of
+    words, for two pixels and four channels at a time.
+    """
+
+
 @irdl_attr_definition
 class KernelAttr(ParametrizedAttribute):
     """
     How a layer is computed: `#tinyml.kernel<either>`. The traversal by channels says
-    how many at a time: `#tinyml.kernel<channels, 4>`.
+    how many at a time: `#tinyml.kernel<channels, 4>`. A method that is not the plain
+    one is named: `#tinyml.kernel<forward, dot>`.
     """
 
     name = "tinyml.kernel"
 
     order: StringAttr
     block: IntAttr
+    way: StringAttr
 
     @staticmethod
-    def get(traversal: Traversal, channels: int = 0) -> KernelAttr:
-        return KernelAttr(StringAttr(traversal), IntAttr(channels))
+    def get(
+        traversal: Traversal, channels: int = 0, method: Method = Method.PLAIN
+    ) -> KernelAttr:
+        return KernelAttr(StringAttr(traversal), IntAttr(channels), StringAttr(method))
 
     @property
     def traversal(self) -> Traversal:
@@ -62,6 +78,10 @@ class KernelAttr(ParametrizedAttribute):
     def channels(self) -> int:
         """How many channels are computed at a time; 0 means all."""
         return self.block.data
+
+    @property
+    def method(self) -> Method:
+        return Method(self.way.data)
 
     def verify(self) -> None:
         known = [str(traversal) for traversal in Traversal]
@@ -80,15 +100,21 @@ class KernelAttr(ParametrizedAttribute):
             printer.print_string(self.order.data)
             if self.channels:
                 printer.print_string(f", {self.channels}")
+            if self.method is not Method.PLAIN:
+                printer.print_string(f", {self.method}")
 
     @classmethod
     def parse_parameters(cls, parser: AttrParser) -> Sequence[StringAttr | IntAttr]:
-        channels = 0
+        channels, method = 0, Method.PLAIN
         with parser.in_angle_brackets():
             traversal = parser.parse_str_enum(Traversal)
             if parser.parse_optional_punctuation(","):
-                channels = parser.parse_integer(allow_boolean=False)
-        return (StringAttr(traversal), IntAttr(channels))
+                found = parser.parse_optional_str_enum(Method)
+                if found is None:
+                    channels = parser.parse_integer(allow_boolean=False)
+                else:
+                    method = found
+        return (StringAttr(traversal), IntAttr(channels), StringAttr(method))
 
 
 @irdl_attr_definition

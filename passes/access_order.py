@@ -18,6 +18,7 @@ import numpy as np
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.elementwise import BroadcastOp
+from tinyml.dialects.kernel import Method, kernel_of
 from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.pooling import PoolOp
 from tinyml.dialects.resizing import ResizeOp
@@ -50,6 +51,7 @@ from tinyml.dialects.tinyml import (
 )
 from tinyml.interp.moving import modes, nearest_places
 from tinyml.interp.resampling import bilinear_taps
+from tinyml.passes.loops.dot import PIXELS
 
 NEVER = np.int64(1) << 60
 """Where the first element would be of a step that reads none."""
@@ -118,10 +120,38 @@ def windowed(op: PoolOp | Conv2DOp | DepthwiseConv2DOp, channels: Span) -> Steps
 
 
 def conv2d_steps(op: Conv2DOp) -> Steps:
+    if kernel_of(op).method is Method.DOT:
+        return dot_steps(op, False)
     depth, outputs = shape(op.input)[-1], shape(op.output)[-1]
     inputs = depth // op.group_count
     group = np.arange(outputs) // (outputs // op.group_count)
     return windowed(op, (group * inputs, (group + 1) * inputs))
+
+
+def dot_steps(op: Conv2DOp, backward: bool) -> Steps:
+    """
+    The windows of a few neighbouring pixels are read before any of them is made: before
+    the first of their elements, or the last one if the kernel runs backwards.
+    """
+    depth, channels = shape(op.input)[-1], shape(op.output)[-1]
+    every = np.zeros(channels, np.int64)
+    by_element = windowed(op, (every, every + depth))
+    _, _, columns, _ = shape(op.output)
+    first, end = (ends.reshape(-1, columns * channels) for ends in by_element.reads[0])
+    block = np.arange(columns * channels) // (PIXELS * channels)
+    starts = np.flatnonzero(np.diff(block, prepend=-1))
+    when = np.flatnonzero(np.diff(block, append=-1)) if backward else starts
+    low, high = np.full_like(first, NEVER), np.full_like(end, -NEVER)
+    low[:, when] = np.minimum.reduceat(first, starts, 1)
+    high[:, when] = np.maximum.reduceat(end, starts, 1)
+    return in_order(op, (low, high))
+
+
+def backward_steps(op: LayerOp) -> Steps:
+    """The steps of a kernel as it takes them backwards, written down forwards."""
+    if isinstance(op, Conv2DOp) and kernel_of(op).method is Method.DOT:
+        return dot_steps(op, True)
+    return STEPS[type(op)](op)
 
 
 def depthwise_steps(op: DepthwiseConv2DOp) -> Steps:

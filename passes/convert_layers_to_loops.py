@@ -24,7 +24,9 @@ Not handled: layers inside of regions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from xdsl.context import Context
@@ -38,6 +40,7 @@ from xdsl.dialects.builtin import (
     MemRefType,
     ModuleOp,
     StringAttr,
+    SymbolRefAttr,
     TensorType,
     UnitAttr,
     UnrealizedConversionCastOp,
@@ -50,13 +53,20 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.constants import constant_global
-from tinyml.dialects.kernel import Traversal, kernel_of
+from tinyml.dialects.kernel import Method, Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.reading import ReadRowsOp, note_input
-from tinyml.dialects.tinyml import AllocOp, ReshapeOp, SliceOp, TransposeOp
+from tinyml.dialects.tinyml import (
+    AllocOp,
+    Conv2DOp,
+    DepthwiseConv2DOp,
+    ReshapeOp,
+    SliceOp,
+    TransposeOp,
+)
 from tinyml.dialects.views import view_of
-from tinyml.passes.constant_pool import globals_of
+from tinyml.passes.constant_pool import erase_unused_constants, globals_of
 from tinyml.passes.count_macs import counter
 from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
 from tinyml.passes.loops import (
@@ -71,6 +81,8 @@ from tinyml.passes.loops import (
     weighted,
 )
 from tinyml.passes.loops.depthwise_by_channels import lower_by_channels
+from tinyml.passes.loops.depthwise_dot import depthwise_tables, lower_depthwise_dot
+from tinyml.passes.loops.dot import dot_tables, lower_dot
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 
@@ -109,8 +121,27 @@ def scratch_offset(op: LayerOp) -> int | None:
     return at.value.data if isinstance(at, IntegerAttr) else None
 
 
+def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
+    """What builds the loops of a layer's kernel."""
+    kernel = kernel_of(op)
+    if kernel.method is Method.DOT:
+        return lower_dot if isinstance(op, Conv2DOp) else lower_depthwise_dot
+    by_channels = kernel.traversal is Traversal.CHANNELS
+    return lower_by_channels if by_channels else LOWERINGS[type(op)]
+
+
+def named_constants(op: LayerOp) -> dict[str, tuple[SymbolRefAttr, MemRefType]]:
+    """The constants that a kernel reads as the layer names them."""
+    packed = kernel_of(op).method is Method.DOT and isinstance(op, Conv2DOp)
+    return {} if packed else op.constants()
+
+
 def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
     """Tables that a kernel reads and the layer implies."""
+    if kernel_of(op).method is Method.DOT:
+        assert isinstance(op, Conv2DOp | DepthwiseConv2DOp)
+        packed = isinstance(op, Conv2DOp)
+        return dot_tables(op) if packed else depthwise_tables(op)
     return TABLES[type(op)](op) if type(op) in TABLES else {}
 
 
@@ -137,7 +168,7 @@ class Outliner:
         name = f"layer_{number:02}_{op.name.removeprefix('tinyml.')}"
         constants: dict[str, memref.GetGlobalOp] = {
             key: memref.GetGlobalOp(symbol, type)
-            for key, (symbol, type) in op.constants().items()
+            for key, (symbol, type) in named_constants(op).items()
         }
         for key, array in lookup_tables(op).items():
             table = constant_global(f"{name}_{key}", array)
@@ -173,9 +204,7 @@ class Outliner:
         backward = traversal is Traversal.BACKWARD
         kernel = Kernel(block, backward, counter(self.network))
         operands: Operands = dict(zip(names, block.args, strict=True))
-        by_channels = traversal is Traversal.CHANNELS
-        lower = lower_by_channels if by_channels else LOWERINGS[type(op)]
-        lower(kernel, op, operands)
+        lowering(op)(kernel, op, operands)
         kernel.builder.insert(func.ReturnOp())
         types = [argument.type for argument in block.args]
         function = func.FuncOp(name, (types, []), Region(block), visibility="private")
@@ -245,3 +274,4 @@ class ConvertLayersToLoopsPass(ModulePass):
         make_signless(network)
         for constant in globals_of(op).values():
             make_constant_signless(constant)
+        erase_unused_constants(op)

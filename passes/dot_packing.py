@@ -7,8 +7,8 @@ and 2 or 1 and 3 of four that follow one another, which is how SXTB16 takes them
 
 In the *raw* form a half of a word of weights is `c0 + 256 * c1`. SMLAD with the word as
 it is gives `S0 + 256 * S1`, with its low bytes (SXTB16) `S0`, so two channels need one
-instruction less; `S1` is exact where it fits into 24 bits. Else the word holds the bytes
-of both, and SXTB16 takes out either.
+instruction less; `S1` is exact where it fits into 24 bits. Else the word holds the
+bytes of both, and SXTB16 takes out either.
 
 Source: the instructions' definitions; the raw form is this project's own.
 """

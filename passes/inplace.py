@@ -36,7 +36,8 @@ from tinyml.dialects.network import (
 from tinyml.dialects.views import root
 from tinyml.dialects.weighted import DepthwiseConv2DOp
 from tinyml.passes.arena import Allowance
-from tinyml.passes.kernel_scratch import delayed_rows, kernel_scratch
+from tinyml.passes.kernel_scratch import kernel_scratch
+from tinyml.passes.layer_scratch import delayed_rows
 from tinyml.passes.live_ranges import LiveRange, live_ranges
 from tinyml.passes.overlap import reuses
 

@@ -64,11 +64,14 @@ from tinyml.dialects.views import view_of
 from tinyml.passes.convert_layers_to_loops import (
     LOWERINGS,
     lookup_tables,
+    named_constants,
     scratch_offset,
     signless,
 )
+from tinyml.passes.convert_layers_to_loops import lowering as lowering_of
 from tinyml.passes.count_macs import counter
 from tinyml.passes.geometry import Range
+from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.loops.kernel import Carried, Image, Kernel, Part
 from tinyml.passes.loops.pooling import lower_gather
 from tinyml.passes.loops.reading import declare_readers
@@ -218,10 +221,9 @@ class StageLowering:
 
     def constants(self, k: Kernel, i: int) -> list[SSAValue]:
         """What the kernel of a layer gets of weights and tables."""
-        named = {name: c for name, c in self.layers[i].constants().items()}
         found = [
             k.insert(memref.GetGlobalOp(symbol, type), name)
-            for name, (symbol, type) in named.items()
+            for name, (symbol, type) in named_constants(self.layers[i]).items()
         ]
         for key, array in lookup_tables(self.layers[i]).items():
             table = constant_global(f"{self.kernel_name(i)}_{key}", array)
@@ -337,7 +339,7 @@ class KernelOfPart:
         layer = lowering.layers[self.number]
         turn = lowering.plan.schedule.turns[self.number]
         names = [*layer.operand_names]
-        constants = {key: type for key, (_, type) in layer.constants().items()}
+        constants = {key: type for key, (_, type) in named_constants(layer).items()}
         for key, array in lookup_tables(layer).items():
             constants[key] = constant_global(key, array).type
         types: dict[str, Attribute] = {"y": IndexType(), "x": IndexType()}
@@ -350,6 +352,8 @@ class KernelOfPart:
         types |= constants
         if gathers(layer):
             types["sums"] = lowering.sums_type()
+        if size := layer_scratch(layer):
+            types["scratch"] = MemRefType(i8, [size])
         types[names[-1]] = self.bytes_type(layer.layer_output)
         block = Block(arg_types=[signless(type) for type in types.values()])
         for argument, name in zip(block.args, types, strict=True):
@@ -366,7 +370,9 @@ class KernelOfPart:
         if gathers(layer):
             lower_gather(k, layer, arguments)
         elif isinstance(layer, WINDOWED):
-            LOWERINGS[type(layer)](k, layer, operands)
+            if "scratch" in arguments:
+                operands["scratch"] = arguments["scratch"]
+            lowering_of(layer)(k, layer, operands)
         else:
             self.lower_alike(k, layer, arguments, operands)
         self.mirror(k, layer, images.get(names[-1]), turn)
@@ -584,8 +590,17 @@ class Tile:
         *inputs, output = (self.buffers[v] for v in layer.operands)
         bases = [self.bases[v] for v in layer.operands if v in self.bases]
         sums = [self.lowering.sums] if gathers(layer) and self.lowering.sums else []
-        values = [y, x, *bases, *inputs, *self.constants[i], *sums, output]
+        work = self.work(layer)
+        values = [y, x, *bases, *inputs, *self.constants[i], *sums, *work, output]
         self.k.builder.insert(func.CallOp(self.kernels[i], values, []))
+
+    def work(self, layer: LayerOp) -> list[SSAValue]:
+        """The scratch memory of a layer's kernel, which all of them share."""
+        if not (size := layer_scratch(layer)):
+            return []
+        scratch, at = self.k.head.args[-2], self.k.index(self.lowering.plan.work)
+        view = memref.ViewOp(scratch, at, [], MemRefType(i8, [size]))
+        return [self.k.insert(view, "work")]
 
 
 def value(k: Kernel, number: Number) -> SSAValue:

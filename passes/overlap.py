@@ -29,7 +29,12 @@ from tinyml.dialects.kernel import REUSE, ReuseAttr, Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.stage import StageOp
-from tinyml.passes.access_order import STEPS, least_above, least_below
+from tinyml.passes.access_order import (
+    STEPS,
+    backward_steps,
+    least_above,
+    least_below,
+)
 from tinyml.passes.stage_plan import stage_below
 
 LARGEST = 1 << 26
@@ -52,7 +57,9 @@ def reuses(op: LayerOp) -> list[ReuseAttr]:
         input_size = buffer_bytes(buffer_type(value))
         elements = index, element_size(value), element_size(op.layer_output)
         below = least_below(steps, *elements) if forward else size
-        above = least_above(steps, *elements) if backward else input_size
+        above = input_size
+        if backward:
+            above = least_above(backward_steps(op), *elements)
         below, above = (
             max(-input_size, min(below, size)),
             max(-size, min(above, input_size)),

@@ -14,6 +14,8 @@ FOLDING = (
     "tinyml-fold-constants,tinyml-fold-reshape,tinyml-fold-lookups,"
     "tinyml-fuse-activation,tinyml-fold-pad,tinyml-fold-dead-channels"
 )
+FAST_KERNELS = "tinyml-select-kernels{words=all}"
+SMALL_KERNELS = "tinyml-select-kernels{words=free}"
 ORDER = "tinyml-overlap,tinyml-schedule"
 PLANNING = f"{ORDER},tinyml-plan-memory"
 IN_PLACE = (
@@ -24,12 +26,12 @@ IN_PLACE = (
 def staged(stages: str) -> str:
     """The pipeline with these passes for stages, which find layers in their order."""
     made = f"{stages}," if stages else ""
-    return f"{FOLDING},tinyml-select-kernels,{ORDER},{made}{IN_PLACE},{LOWERING}"
+    return f"{FOLDING},{SMALL_KERNELS},{ORDER},{made}{IN_PLACE},{LOWERING}"
 
 
 PIPELINES = {
-    "default": f"{FOLDING},tinyml-select-kernels,{PLANNING},{LOWERING}",
-    "ram": f"{FOLDING},tinyml-select-kernels,{IN_PLACE},{LOWERING}",
+    "default": f"{FOLDING},{FAST_KERNELS},{PLANNING},{LOWERING}",
+    "ram": f"{FOLDING},{SMALL_KERNELS},{IN_PLACE},{LOWERING}",
     "stages": staged("tinyml-plan-stages"),
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }

@@ -112,7 +112,9 @@ class PlanMemoryPass(ModulePass):
             layer.attributes[SCRATCH_AT] = IntegerAttr(offsets[number], i64)
         for layer in order:
             if kernel_of(layer).traversal is Traversal.EITHER:
-                layer.attributes[KERNEL] = KernelAttr.get(traversal(layer, at))
+                method = kernel_of(layer).method
+                chosen = KernelAttr.get(traversal(layer, at), method=method)
+                layer.attributes[KERNEL] = chosen
         function.arg_attrs = with_offsets(function, at)
         size = arena_size(ranges, offsets)
         function.attributes["tinyml.arena_bytes"] = IntegerAttr(size, i64)

@@ -12,14 +12,24 @@ After: the same with `{tinyml.kernel = #tinyml.kernel<either>}`
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from tinyml.dialects.kernel import FORWARD, KERNEL, KernelAttr, Traversal
+from tinyml.dialects.kernel import FORWARD, KERNEL, KernelAttr, Method, Traversal
+from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
+from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
+
+
+def has_dot(layer: LayerOp) -> bool:
+    """Whether there is a kernel of words for a layer."""
+    if isinstance(layer, DepthwiseConv2DOp):
+        return layer.depth_multiplier == 1
+    return isinstance(layer, Conv2DOp) and layer.group_count == 1
 
 
 @dataclass(frozen=True)
@@ -28,8 +38,20 @@ class SelectKernelsPass(ModulePass):
 
     name = "tinyml-select-kernels"
 
+    words: Literal["none", "free", "all"] = "none"
+    """
+    Which convolutions multiply words (`dot`), which is fast: none, those that need no
+    scratch memory for it, or all that can.
+    """
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        either = KernelAttr.get(Traversal.EITHER)
         for layer in layers(network_function(op)):
-            chosen = either if type(layer) in REVERSIBLE else FORWARD
-            layer.attributes.setdefault(KERNEL, chosen)
+            layer.attributes.setdefault(KERNEL, self.choose(layer))
+
+    def choose(self, layer: LayerOp) -> KernelAttr:
+        if self.words != "none" and has_dot(layer):
+            found = KernelAttr.get(Traversal.EITHER, method=Method.DOT)
+            if self.words == "all" or isinstance(layer, DepthwiseConv2DOp):
+                return found
+        either = KernelAttr.get(Traversal.EITHER)
+        return either if type(layer) in REVERSIBLE else FORWARD

@@ -29,6 +29,7 @@ from tinyml.dialects.tinyml import (
 )
 from tinyml.passes.arena import align_up
 from tinyml.passes.geometry import Reach
+from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.stage_graph import reach_of, stage_graph
 from tinyml.passes.stage_schedule import (
     Ring,
@@ -42,6 +43,7 @@ STAGE = "tinyml.stage"
 """The attribute of a lowered stage's call that says what it was."""
 
 RING_ALIGNMENT = 4
+WORK_ALIGNMENT = 4
 SUM_BYTES = 4
 """Bytes, of the sum of a channel."""
 
@@ -67,8 +69,10 @@ class PlannedStage:
     """Of each ring in the stage's scratch memory. Bytes."""
     sums: int | None
     """The offset of the sums of a last layer that gathers an image, if there is one."""
+    work: int
+    """The offset of what the kernels inside work in, one after the other."""
     scratch: int
-    """Bytes of all rings and sums."""
+    """Bytes of all rings, sums, and kernels' scratch memory."""
 
     def ring(self, buffer: SSAValue) -> Ring | None:
         return self.schedule.rings.get(self.numbers[buffer])
@@ -144,7 +148,10 @@ def planned_stage(stage: StageOp) -> PlannedStage:
     sums = align_up(end, SUM_BYTES) if gathers(layers[-1]) else None
     if sums is not None:
         end = sums + SUM_BYTES * shape(layers[-1].layer_inputs[0])[3]
-    return PlannedStage(schedule, numbers, offsets, sums, end)
+    work = align_up(end, WORK_ALIGNMENT)
+    if needed := max(layer_scratch(layer) for layer in layers):
+        end = work + needed
+    return PlannedStage(schedule, numbers, offsets, sums, work, end)
 
 
 def broken_stream(schedule: StageSchedule, layers: Sequence[LayerOp]) -> LayerOp | None:

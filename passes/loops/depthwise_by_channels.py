@@ -17,7 +17,7 @@ from xdsl.ir import SSAValue
 from tinyml.dialects.kernel import kernel_of
 from tinyml.dialects.layer import LayerOp, shape
 from tinyml.dialects.weighted import DepthwiseConv2DOp
-from tinyml.passes.kernel_scratch import delayed_rows
+from tinyml.passes.layer_scratch import delayed_rows
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.weighted import (

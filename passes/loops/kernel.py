@@ -389,6 +389,26 @@ class Kernel:
         self.builder = outer
         self.builder.insert(scf.IfOp(condition, [], [block]))
 
+    def either(
+        self,
+        condition: SSAValue | None,
+        body: Callable[[], None],
+        otherwise: Callable[[], None],
+    ) -> None:
+        """One of two things, as a condition says; None always holds."""
+        if condition is None:
+            body()
+            return
+        blocks: list[Block] = []
+        outer = self.builder
+        for each in (body, otherwise):
+            blocks.append(Block())
+            self.builder = Builder(InsertPoint.at_end(blocks[-1]))
+            each()
+            self.builder.insert(scf.YieldOp())
+        self.builder = outer
+        self.builder.insert(scf.IfOp(condition, [], [blocks[0]], [blocks[1]]))
+
     def nest(
         self,
         extents: Sequence[int],

@@ -8,9 +8,9 @@
 // CHECK:      #define layer_end(layer) ((void)(layer))
 // CHECK:      static void layer_{{[0-9]+}}_conv2d(
 // CHECK-NEXT:     const int8_t *input,
-// CHECK-NEXT:     const int8_t *weights,
-// CHECK-NEXT:     const int32_t *bias,
-// CHECK-NEXT:     const int32_t *requant,
+// CHECK-NEXT:     const int32_t *packed_weights,
+// CHECK-NEXT:     const int32_t *factors,
+// CHECK-NEXT:     int8_t *scratch,
 // CHECK-NEXT:     int8_t *output) {
 // CHECK:      static void layer_{{[0-9]+}}_depthwise_conv2d(
 // CHECK:      void network(int8_t *arena) {

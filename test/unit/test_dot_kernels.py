@@ -1,0 +1,83 @@
+"""
+Kernels of words: convolutions of random shapes equal the interpreter in C, alone, in
+networks whose buffers share bytes, and in stages.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from host_library import HostLibrary
+from networks import (
+    Limits,
+    add_add,
+    add_conv2d,
+    add_depthwise,
+    add_max_pool,
+    lower,
+    random_inputs,
+    random_layer,
+    random_network,
+    seeds,
+)
+from test_stages import staged_network
+from xdsl.dialects.builtin import ModuleOp
+
+from tinyml.dialects.kernel import Method, kernel_of
+from tinyml.dialects.network import layers, network_function
+from tinyml.interp.run import run_network
+from tinyml.passes.pipelines import LOWERING
+
+DOT = "tinyml-select-kernels{words=all}"
+PIPELINE = f"tinyml-count-macs,{DOT},tinyml-overlap,tinyml-plan-memory{{alignment=1}},{LOWERING}"
+WIDE = Limits(size=9, channels=13, kernel=5)
+
+
+def has_dot(module: ModuleOp) -> bool:
+    chosen = lower(module, DOT)
+    order = layers(network_function(chosen))
+    return any(kernel_of(layer).method is Method.DOT for layer in order)
+
+
+def check(modules: dict[str, tuple[ModuleOp, ModuleOp]], tmp_path: Path):
+    """Each module, lowered, against the first of its pair in the interpreter."""
+    lowered = {name: lower(staged, PIPELINE) for name, (_, staged) in modules.items()}
+    library = HostLibrary(lowered, tmp_path)
+    for name, (module, _) in modules.items():
+        for seed in range(2):
+            inputs = random_inputs(random.Random(f"{name} {seed}"), module)
+            expected, before = run_network(module, inputs), library.counted
+            for a, b in zip(library.run(name, inputs), expected, strict=True):
+                np.testing.assert_array_equal(a, b, f"{name} {seed}", strict=True)
+            assert library.counted - before == library.infos[name].macs
+
+
+@pytest.mark.parametrize("kind", ["conv2d", "depthwise"])
+def test_layers(kind: str, tmp_path: Path):
+    modules: dict[str, tuple[ModuleOp, ModuleOp]] = {}
+    for seed in seeds(160):
+        module, _ = random_layer(random.Random(seed), kind, WIDE)
+        if has_dot(module):
+            modules[f"{kind}_{seed}"] = module, module
+    assert len(modules) > 50
+    check(modules, tmp_path)
+
+
+def test_networks(tmp_path: Path):
+    kinds = [add_conv2d, add_conv2d, add_depthwise, add_max_pool, add_add]
+    modules = {
+        f"net_{seed}": random_network(random.Random(seed), 6, WIDE, kinds)
+        for seed in seeds(40)
+    }
+    check({name: (module, module) for name, module in modules.items()}, tmp_path)
+
+
+def test_stages(tmp_path: Path):
+    pairs = {
+        f"staged_{seed}": staged_network(random.Random(seed), 6, WIDE)
+        for seed in seeds(60)
+    }
+    check({name: pair for name, pair in pairs.items() if pair is not None}, tmp_path)
