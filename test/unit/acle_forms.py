@@ -58,7 +58,7 @@ def saturations(name: str, saturate: Callable[[int, int], int]) -> list[Form]:
         for n in widths
     ]
     for shift in range(1, 32):
-        for kind, n in (("lsl", 20), ("asr", 5)):
+        for kind, n in (("lsl", 24), ("asr", 5)):
             text = f"acle.{name} %a {kind} {shift} bits {n}"
             forms.append(Form(text, partial(saturated, saturate, kind, shift, n)))
     return forms
@@ -116,6 +116,14 @@ def all_forms() -> list[Form]:
 
 
 FORMS = all_forms()
+
+SAMPLED = {0, 1, 5, 8, 16, 24, 31, 32}
+SAMPLE = [
+    form
+    for form in FORMS
+    if {int(item) for item in form.text.split() if item.isdigit()} <= SAMPLED
+]
+"""Every instruction, with some of its immediates, the extremes among them."""
 
 EDGES = [
     0,
