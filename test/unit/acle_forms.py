@@ -18,6 +18,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.parser import Parser
 
 from tinyml.dialects.acle import Acle
+from tinyml.dialects.tinyml import TinyML
 
 
 class Form(NamedTuple):
@@ -177,6 +178,7 @@ def parse(text: str) -> ModuleOp:
     context = Context()
     for dialect in (
         Acle,
+        TinyML,
         arith.Arith,
         builtin.Builtin,
         func.Func,

@@ -9,10 +9,11 @@ import pytest
 from acle_forms import EDGES, FORMS, module, numbers, parse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import InterpretationError
 
 from tinyml.dialects.acle import INSTRUCTIONS, InstructionOp
-from tinyml.interp.run import make_interpreter, run_function
+from tinyml.interp.run import make_interpreter, run_function, run_network
 
 STABLE = settings(deadline=None, derandomize=True, max_examples=100)
 
@@ -136,3 +137,41 @@ def test_store_through_a_view():
     (found,) = run(head, body, x, 2, -2)
     assert x.tolist() == [0] * 5 + [-2, -1, -1, -1] + [0] * 7
     assert found == -0x20000  # bytes 3 to 6: 0, 0, -2, -1
+
+
+def network(at: int) -> ModuleOp:
+    """Copies 8 bytes from the arena's start to `at`, word by word."""
+    return parse(f"""
+    func.func private @words(%input: memref<8xi8>, %output: memref<8xi8>) {{
+      %c0 = arith.constant 0 : index
+      %c4 = arith.constant 4 : index
+      %c8 = arith.constant 8 : index
+      scf.for %i = %c0 to %c8 step %c4 {{
+        %v = acle.load_word %input[%i] : memref<8xi8>
+        acle.store_word %v, %output[%i] : memref<8xi8>
+      }}
+      func.return
+    }}
+    func.func @net(%arena: memref<24xi8>) attributes {{
+      tinyml.arena_bytes = 24 : i64,
+      tinyml.inputs = [{{tensor = #tinyml.tensor<"x">, type = memref<8xi8>, at = 4 : i64}}],
+      tinyml.outputs = [{{tensor = #tinyml.tensor<"y">, type = memref<8xi8>, at = {at} : i64}}]
+    }} {{
+      %c4 = arith.constant 4 : index
+      %at = arith.constant {at} : index
+      %x = memref.view %arena[%c4][] : memref<24xi8> to memref<8xi8>
+      %y = memref.view %arena[%at][] : memref<24xi8> to memref<8xi8>
+      func.call @words(%x, %y) {{tinyml.op = "copy", tinyml.index = 0 : i64}} : (memref<8xi8>, memref<8xi8>) -> ()
+      func.return
+    }}
+    """)
+
+
+def test_owners():
+    x = np.arange(8, dtype=np.int8)
+    for at in (0, 3, 4, 12, 15):
+        (found,) = run_network(network(at), [x], check_owners=True)
+        assert found.tolist() == x.tolist()
+    for at in (5, 8, 11):
+        with pytest.raises(InterpretationError, match="read where %y was written"):
+            run_network(network(at), [x], check_owners=True)

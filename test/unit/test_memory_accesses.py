@@ -34,10 +34,12 @@ from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.parser import Parser
 from xdsl.utils.test_value import create_ssa_value
 
+from tinyml.dialects.acle import Acle, BytesOp, LoadHalfOp, LoadWordOp, StoreWordOp
 from tinyml.dialects.constants import find_global, global_array, numpy_dtype
 from tinyml.dialects.kernel import KERNEL, KernelAttr, Traversal
 from tinyml.dialects.layer import buffer_type
 from tinyml.dialects.network import layer_calls
+from tinyml.interp.acle import AcleFunctions
 from tinyml.interp.memref import MemRefFunctions
 from tinyml.interp.run import make_interpreter
 from tinyml.passes import loop_turns
@@ -83,12 +85,48 @@ class TracingFunctions(MemRefFunctions):
         return super().run_store(interpreter, op, args).values
 
 
+@register_impls
+class TracingWords(AcleFunctions):
+    """Notes accesses of several bytes at once."""
+
+    def __init__(self, trace: list[tuple[int, int, bool]]) -> None:
+        super().__init__()
+        self.trace = trace
+
+    def note(self, op: BytesOp, array: np.ndarray, byte: int) -> None:
+        self.trace.append((array.ctypes.data + byte, op.SIZE, op.WRITES))
+
+    @impl(LoadWordOp)
+    def run_load_word(
+        self, interpreter: Interpreter, op: LoadWordOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        self.note(op, *args)
+        return super().run_load_word(interpreter, op, args).values
+
+    @impl(LoadHalfOp)
+    def run_load_half(
+        self, interpreter: Interpreter, op: LoadHalfOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        self.note(op, *args)
+        return super().run_load_half(interpreter, op, args).values
+
+    @impl(StoreWordOp)
+    def run_store_word(
+        self, interpreter: Interpreter, op: StoreWordOp, args: tuple[Any, ...]
+    ) -> PythonValues:
+        self.note(op, *args[1:])
+        return super().run_store_word(interpreter, op, args).values
+
+
 def traced_times(
     module: ModuleOp, kernel: func.FuncOp, arrays: Sequence[np.ndarray]
 ) -> list[AccessTimes]:
     """The times of every argument's bytes in a run."""
     functions = TracingFunctions()
-    make_interpreter(module, functions).call_op(kernel.sym_name.data, tuple(arrays))
+    interpreter = make_interpreter(module, functions)
+    words = TracingWords(functions.trace)
+    interpreter.register_implementations(words, override=True)
+    interpreter.call_op(kernel.sym_name.data, tuple(arrays))
     found = [AccessTimes.untouched(array.nbytes) for array in arrays]
     for time, (address, size, writes) in enumerate(functions.trace):
         for array, times in zip(arrays, found, strict=True):
@@ -185,7 +223,7 @@ def test_order_of_accesses(
 
 def parsed(text: str) -> tuple[ModuleOp, func.FuncOp]:
     context = Context()
-    for dialect in (Builtin, arith.Arith, func.Func, memref.MemRef, scf.Scf):
+    for dialect in (Acle, Builtin, arith.Arith, func.Func, memref.MemRef, scf.Scf):
         context.load_dialect(dialect)
     module = Parser(context, f"builtin.module {{ {text} }}").parse_module()
     module.verify()
@@ -330,6 +368,22 @@ KERNELS = {
       }
       func.return
     }""",
+    "several bytes at once": """
+    func.func @f(%x: memref<4x8xi8>, %y: memref<40xi8>) { CONSTANTS
+      scf.for %i = %c0 to %c4 step %c1 {
+        %row = memref.subview %x[%i, 0] [1, 8] [1, 1] : memref<4x8xi8> to memref<8xi8, strided<[1], offset: ?>>
+        scf.for %j = %c0 to %c5 step %c2 {
+          %v = acle.load_word %row[%j] : memref<8xi8, strided<[1], offset: ?>>
+          %h = acle.load_half %row[%i] : memref<8xi8, strided<[1], offset: ?>>
+          %s = acle.smuad %v, %h
+          %far = arith.muli %i, %c7 : index
+          %at = arith.addi %far, %j : index
+          acle.store_word %s, %y[%at] : memref<40xi8>
+          %b = memref.load %y[%i] : memref<40xi8>
+        }
+      }
+      func.return
+    }""",
 }
 
 
@@ -377,6 +431,28 @@ REFUSED = {
       %is = arith.cmpi eq, %c0, %c1 : index
       %either = arith.select %is, %x, %y : memref<8xi8>
       %v = memref.load %either[%c0] : memref<8xi8>
+      func.return
+    }""",
+    "accesses byte 9 of %x, which has 9 bytes": """
+    func.func @f(%x: memref<9xi8>) { CONSTANTS
+      %v = acle.load_word %x[%c6] : memref<9xi8>
+      func.return
+    }""",
+    "the address of a acle.store_word depends on a acle.load_half": """
+    func.func @f(%x: memref<8xi8>) { CONSTANTS
+      %v = acle.load_half %x[%c5] : memref<8xi8>
+      %at = arith.index_cast %v : i32 to index
+      acle.store_word %v, %x[%at] : memref<8xi8>
+      func.return
+    }""",
+    "the number of turns of a loop depends on a acle.smuad": """
+    func.func @f(%x: memref<8xi8>, %n: i32) { CONSTANTS
+      %one = arith.constant 1 : i32
+      %v = acle.smuad %one, %one
+      %end = arith.index_cast %v : i32 to index
+      scf.for %i = %c0 to %end step %c1 {
+        %w = acle.load_word %x[%i] : memref<8xi8>
+      }
       func.return
     }""",
     "func.call accesses memory in unknown ways": """

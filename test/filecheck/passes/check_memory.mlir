@@ -72,3 +72,30 @@ func.func @net(%arena: memref<15xi8>) attributes {
   func.return
 }
 // CHECK: func.call @repeat
+
+// -----
+
+// Words at once: what is written lies a word below what is read.
+func.func private @words(%input: memref<8xi8>, %output: memref<8xi8>) {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  scf.for %i = %c0 to %c8 step %c4 {
+    %v = acle.load_word %input[%i] : memref<8xi8>
+    %s = acle.sxtb16 %v ror 8
+    acle.store_word %s, %output[%i] : memref<8xi8>
+  }
+  func.return
+}
+func.func @net(%arena: memref<12xi8>) attributes {
+  tinyml.inputs = [{tensor = #tinyml.tensor<"x">, type = memref<8xi8>, at = 4 : i64}],
+  tinyml.outputs = [{tensor = #tinyml.tensor<"y">, type = memref<8xi8>, at = 0 : i64}]
+} {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %x = memref.view %arena[%c4][] : memref<12xi8> to memref<8xi8>
+  %y = memref.view %arena[%c0][] : memref<12xi8> to memref<8xi8>
+  func.call @words(%x, %y) : (memref<8xi8>, memref<8xi8>) -> ()
+  func.return
+}
+// CHECK: func.call @words

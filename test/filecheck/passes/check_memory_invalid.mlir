@@ -467,3 +467,29 @@ func.func @net(%arena: memref<67108865xi8>) attributes {tinyml.inputs = [], tiny
   func.return
 }
 // CHECK: the network needs an arena of 67108865 bytes, at most 67108864 can be checked
+
+// -----
+
+// The last byte of the first word that is stored is the first of the next that is read.
+func.func private @words(%input: memref<8xi8>, %output: memref<8xi8>) {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : index
+  %c8 = arith.constant 8 : index
+  scf.for %i = %c0 to %c8 step %c4 {
+    %v = acle.load_word %input[%i] : memref<8xi8>
+    acle.store_word %v, %output[%i] : memref<8xi8>
+  }
+  func.return
+}
+func.func @net(%arena: memref<9xi8>) attributes {
+  tinyml.inputs = [{tensor = #tinyml.tensor<"x">, type = memref<8xi8>, at = 0 : i64}],
+  tinyml.outputs = [{tensor = #tinyml.tensor<"y">, type = memref<8xi8>, at = 1 : i64}]
+} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %x = memref.view %arena[%c0][] : memref<9xi8> to memref<8xi8>
+  %y = memref.view %arena[%c1][] : memref<9xi8> to memref<8xi8>
+  func.call @words(%x, %y) : (memref<8xi8>, memref<8xi8>) -> ()
+  func.return
+}
+// CHECK: @words: byte 4 of %x (4 of the arena) was overwritten with %y by @words

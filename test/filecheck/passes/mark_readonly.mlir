@@ -55,3 +55,14 @@ func.func @recursive(%x: memref<4xi8>) {
   func.call @recursive(%x) : (memref<4xi8>) -> ()
   func.return
 }
+
+// Words of bytes are loaded and stored, too.
+// CHECK:      func.func @words(%x: memref<8xi8> {llvm.readonly}, %y: memref<8xi8>)
+func.func @words(%x: memref<8xi8>, %y: memref<8xi8>) {
+  %c0 = arith.constant 0 : index
+  %w = acle.load_word %x[%c0] : memref<8xi8>
+  %h = acle.load_half %x[%c0] : memref<8xi8>
+  %r = acle.smuad %w, %h
+  acle.store_word %r, %y[%c0] : memref<8xi8>
+  func.return
+}
