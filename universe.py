@@ -69,6 +69,12 @@ def _acle() -> Dialect:
     return Acle
 
 
+def _thumb() -> Dialect:
+    from tinyml.dialects.thumb import Thumb
+
+    return Thumb
+
+
 def _pass(module: str, name: str):
     def load() -> type[ModulePass]:
         return getattr(import_module(f"tinyml.passes.{module}"), name)
@@ -84,7 +90,7 @@ def _target(module: str, name: str):
 
 
 TINYML_UNIVERSE = Universe(
-    all_dialects={"acle": _acle, "tinyml": _tinyml},
+    all_dialects={"acle": _acle, "thumb": _thumb, "tinyml": _tinyml},
     all_passes={key: _pass(*place) for key, place in PASSES.items()},
     all_targets={key: _target(*place) for key, place in TARGETS.items()},
 )

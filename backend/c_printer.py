@@ -39,9 +39,11 @@ from xdsl.utils.exceptions import DiagnosticException
 from tinyml.backend.acle_c import acle_functions, c_macro
 from tinyml.backend.c_comment import comment
 from tinyml.backend.constant_buffers import constant_buffers
+from tinyml.backend.thumb_printer import print_thumb_function
 from tinyml.dialects import acle
 from tinyml.dialects.constants import global_array
 from tinyml.dialects.reading import READS_INPUT
+from tinyml.dialects.thumb_control import FuncOp as ThumbFuncOp
 
 RESERVED = frozenset(
     """
@@ -551,6 +553,18 @@ def print_function(output: IO[str], function: func.FuncOp) -> None:
         raise DiagnosticException(f"tinyml-c: @{name} is declared but not a hook")
 
 
+def thumb_parameters(function: ThumbFuncOp) -> list[str]:
+    """The C types of the arguments of a function in assembly."""
+    if function.c_types is None:
+        return ["uint32_t"] * len(function.body.block.args)
+    return [
+        f"const {c_type(type.element_type)} *"
+        if isinstance(type, MemRefType)
+        else c_type(type)
+        for type in function.c_types
+    ]
+
+
 def reader_declaration(name: str) -> str:
     """The declaration of a function that reads pixels of an input."""
     return f"void {name}(int32_t row, int32_t column, int32_t columns, void *pixels);"
@@ -645,6 +659,9 @@ def print_code(output: IO[str], module: ModuleOp, has_header: bool = False) -> N
             case func.FuncOp():
                 output.write("\n")
                 print_function(output, op)
+            case ThumbFuncOp():
+                output.write("\n")
+                print_thumb_function(output, op, thumb_parameters(op))
             case GlobalOp():
                 pass
             case _:
