@@ -169,7 +169,12 @@ def check_run(
         opt=opt,
         extra_flags=("-std=c99", *STRICT, *extra_flags),
     )
-    result = run_program(tools.link(objects, directory / "net.elf"), machine, INPUTS)
+    result = run_program(
+        tools.link(objects, directory / "net.elf"),
+        machine,
+        INPUTS,
+        check_alignment=not machine.is_host,
+    )
     assert result.faults == ()
     found = result.outputs
     assert len(found) == len(expected())
