@@ -44,6 +44,9 @@ PASSES = {
     "tinyml-read-input": ("read_input", "ReadInputPass"),
     "tinyml-schedule": ("schedule", "SchedulePass"),
     "tinyml-select-kernels": ("select_kernels", "SelectKernelsPass"),
+    "tinyml-thumb-allocate": ("thumb_allocate", "ThumbAllocatePass"),
+    "tinyml-thumb-park": ("thumb_park", "ThumbParkPass"),
+    "tinyml-thumb-schedule": ("thumb_schedule", "ThumbSchedulePass"),
 }
 """Pass name: its module in `tinyml.passes` and its class."""
 

@@ -33,6 +33,7 @@ from tinyml.dialects.thumb_shapes import (
     integer,
     is_modified_immediate,
     register_name,
+    verify_positive,
 )
 
 
@@ -258,6 +259,7 @@ class MovImmOp(Constant):
     """A constant that data processing can name."""
 
     name = "thumb.mov_imm"
+    MNEMONIC: ClassVar = "mov.w"  # Else clang takes a movw here and there, GCC not.
 
     def verify_numbers(self) -> None:
         if not is_modified_immediate(self.imm.value.data):
@@ -335,6 +337,7 @@ class SubsImmOp(Instruction):
     """Subtracts a constant and has the flags of the difference."""
 
     name = "thumb.subs_imm"
+    MNEMONIC: ClassVar = "subs.w"  # There are two short ones; GCC and clang differ.
 
     d = result_def(CoreRegisterType)
     flags = result_def(FlagsType)
@@ -348,6 +351,7 @@ class SubsImmOp(Instruction):
         )
 
     def verify_numbers(self) -> None:
+        verify_positive(self, self.imm)
         if not is_modified_immediate(self.imm.value.data):
             raise VerifyException(f"{self.name}: cannot name {self.imm.value.data}")
 

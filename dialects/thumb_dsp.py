@@ -15,6 +15,7 @@ from xdsl.irdl import (
     prop_def,
     result_def,
 )
+from xdsl.utils.exceptions import VerifyException
 
 from tinyml.dialects.thumb_registers import REG, CoreRegisterType
 from tinyml.dialects.thumb_shapes import (
@@ -285,10 +286,18 @@ class PkhbtOp(Shifted):
 
 @irdl_op_definition
 class PkhtbOp(Shifted):
-    """The low half of `m` shifted right below the high half of `n`."""
+    """
+    The low half of `m` shifted right below the high half of `n`. Without a shift it is
+    a `thumb.pkhbt` of the operands the other way round.
+    """
 
     name = "thumb.pkhtb"
     ALLOWED: ClassVar = (Shift.ASR,)
+
+    def verify_numbers(self) -> None:
+        super().verify_numbers()
+        if self.shift is None:
+            raise VerifyException(f"{self.name}: has to shift; else use thumb.pkhbt")
 
 
 class Saturate(Instruction, ABC):

@@ -315,10 +315,17 @@ class Immediate(Instruction, ABC):
         return self.d, self.n, f"#{self.number}"
 
 
+def verify_positive(op: Operation, imm: IntegerAttr) -> None:
+    """Assemblers differ in how they turn around what adds a negative number."""
+    if imm.value.data < 0:
+        raise VerifyException(f"{op.name}: {imm.value.data} is negative")
+
+
 class WideImmediate(Immediate, ABC):
-    """`d = op n, #imm`, where `imm` may also be anything from 0 to 4095"""
+    """`d = op n, #imm`, where `imm` is positive and may be anything up to 4095"""
 
     def verify_numbers(self) -> None:
+        verify_positive(self, self.imm)
         if not 0 <= self.imm.value.data <= 4095:
             super().verify_numbers()
 
