@@ -325,6 +325,7 @@ class CmpImmOp(Instruction):
         )
 
     def verify_numbers(self) -> None:
+        verify_positive(self, self.imm)
         if not is_modified_immediate(self.imm.value.data):
             raise VerifyException(f"{self.name}: cannot name {self.imm.value.data}")
 

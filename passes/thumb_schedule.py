@@ -2,7 +2,7 @@
 Puts the instructions of `thumb` functions into an order that suits a core.
 
 Straight code between loops is scheduled by itself, before registers are allocated and
-never with more values alive than there are registers (docs/decisions/thumb.md). Stores
+only as far as registers are found for it behind that (docs/decisions/thumb.md). Stores
 keep their place among loads and stores. What is overwritten in place or carried by a
 loop is copied first if it is needed later (`thumb_copies`), and otherwise stays behind
 whatever reads it. Values in registers already
@@ -33,6 +33,7 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import Block, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.traits import MemoryReadEffect, MemoryWriteEffect
+from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.backend.disassembly import SEVERAL
 from tinyml.backend.disassembly import Instruction as Machine
@@ -41,11 +42,13 @@ from tinyml.dialects.thumb_control import FuncOp, LoopOp
 from tinyml.dialects.thumb_memory import StmOp
 from tinyml.dialects.thumb_registers import CoreRegisterType, FlagsType
 from tinyml.dialects.thumb_shapes import Instruction, register_name
+from tinyml.passes.thumb_allocate import allocate_function
 from tinyml.passes.thumb_copies import insert_copies
 from tinyml.passes.thumb_list_schedule import list_schedule
 from tinyml.passes.thumb_liveness import number
 
-CORE_REGISTERS = 14
+LIMITS = (14, 13, 12, 11)
+"""Values that may be alive: as many as there are registers, or fewer."""
 MEMORY, FLAGS = "memory", "flags"
 
 
@@ -142,28 +145,64 @@ def straight_runs(block: Block) -> Iterator[list[Instruction]]:
     yield run
 
 
+class Run:
+    """Instructions without a loop between them."""
+
+    def __init__(self, ops: Sequence[Instruction]):
+        self.ops = ops
+        block, anchor = ops[-1].parent, ops[-1].next_op
+        assert block is not None
+        assert anchor is not None
+        self.block, self.anchor = block, anchor
+
+    def reorder(self, order: Sequence[int]) -> None:
+        for index in order:
+            self.ops[index].detach()
+            self.block.insert_op_before(self.ops[index], self.anchor)
+
+
+def fits(function: FuncOp) -> bool:
+    """Whether registers are found for a function as it is."""
+    try:
+        allocate_function(function.clone())
+    except PassFailedException:
+        return False
+    return True
+
+
 def schedule_function(function: FuncOp, core: Core) -> None:
+    """Schedules with as many registers as do not leave the allocator without any."""
     insert_copies(function)
+    runs = [
+        Run(ops)
+        for block in blocks(function.body.block)
+        for ops in straight_runs(block)
+        if len(ops) > 1
+    ]
+    for limit in LIMITS:
+        orders = find_orders(function, runs, core, limit)
+        for run, order in zip(runs, orders, strict=True):
+            run.reorder(order)
+        if fits(function):
+            return
+        for run in runs:
+            run.reorder(range(len(run.ops)))
+
+
+def find_orders(
+    function: FuncOp, runs: Sequence[Run], core: Core, limit: int
+) -> list[list[int]]:
+    """An order for each run, computed from the order in which all stand."""
     numbering, names = number(function), Names(function)
-    lives = {value: numbering.span(value) for value in names.names}
-    work: list[tuple[list[Instruction], list[int]]] = []
-    for block in blocks(function.body.block):
-        for run in straight_runs(block):
-            if len(run) < 2:
-                continue
-            # The last one writes at this number; what is read behind it is kept.
-            end = 2 * numbering.places[run[-1]] + 1
-            kept = {
-                names.names[v]
-                for v, (birth, death) in lives.items()
-                if birth <= end < death - 1
-            }
-            code = [machine(op, names) for op in run]
-            work.append(
-                (run, list_schedule(core, code, names.core, kept, CORE_REGISTERS))
-            )
-    for run, order in work:
-        reorder(run, order)
+    lives = [(names.names[v], numbering.span(v)) for v in names.names]
+    found: list[list[int]] = []
+    for run in runs:
+        # The last one writes at this number; what is read behind it is kept.
+        end = 2 * numbering.places[run.ops[-1]] + 1
+        kept = {name for name, (birth, death) in lives if birth <= end < death - 1}
+        code = [machine(op, names) for op in run.ops]
+        found.append(list_schedule(core, code, names.core, kept, limit))
+    return found
 
 
 def blocks(block: Block) -> Iterator[Block]:
@@ -171,15 +210,6 @@ def blocks(block: Block) -> Iterator[Block]:
     for op in block.ops:
         for region in op.regions:
             yield from blocks(region.block)
-
-
-def reorder(run: Sequence[Instruction], order: Sequence[int]) -> None:
-    block, anchor = run[0].parent, run[-1].next_op
-    assert block is not None
-    assert anchor is not None
-    for index in order:
-        run[index].detach()
-        block.insert_op_before(run[index], anchor)
 
 
 @dataclass(frozen=True)
