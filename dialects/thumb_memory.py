@@ -26,6 +26,7 @@ from tinyml.dialects.thumb_shapes import (
     Access,
     Instruction,
     Load,
+    LoadIndexed,
     LoadPost,
     Store,
     StorePost,
@@ -146,6 +147,41 @@ class StrhPostOp(StorePost):
     """Stores the low half and moves the base."""
 
     name = "thumb.strh_post"
+
+
+@irdl_op_definition
+class LdrRegOp(LoadIndexed):
+    """Loads a word of a table."""
+
+    name = "thumb.ldr_reg"
+
+
+@irdl_op_definition
+class LdrbRegOp(LoadIndexed):
+    """Loads a byte without a sign of a table."""
+
+    name = "thumb.ldrb_reg"
+
+
+@irdl_op_definition
+class LdrsbRegOp(LoadIndexed):
+    """Loads a byte with its sign of a table."""
+
+    name = "thumb.ldrsb_reg"
+
+
+@irdl_op_definition
+class LdrhRegOp(LoadIndexed):
+    """Loads a half without a sign of a table."""
+
+    name = "thumb.ldrh_reg"
+
+
+@irdl_op_definition
+class LdrshRegOp(LoadIndexed):
+    """Loads a half with its sign of a table."""
+
+    name = "thumb.ldrsh_reg"
 
 
 class Pair(Access, ABC):

@@ -460,6 +460,32 @@ class Load(Access, ABC):
         return self.d, *self.address(self.n)
 
 
+class LoadIndexed(Instruction, ABC):
+    """`d = memory[n + (m << lsl)]`"""
+
+    d = result_def(CoreRegisterType)
+    n = operand_def(CoreRegisterType)
+    m = operand_def(CoreRegisterType)
+    lsl = opt_prop_def(IntegerAttr[I32])
+    traits = traits_def(MemoryReadEffect())
+    assembly_format = "$n `,` $m (`lsl` $lsl^)?" + TYPES
+
+    def __init__(self, n: Value, m: Value, lsl: int = 0, d: CoreRegisterType = REG):
+        super().__init__(
+            operands=[n, m],
+            properties={"lsl": integer(lsl) if lsl else None},
+            result_types=[d],
+        )
+
+    def verify_numbers(self) -> None:
+        if self.lsl is not None:
+            check_range(self, "lsl", self.lsl.value.data, 1, 3)
+
+    def assembly_operands(self) -> Sequence[SSAValue | str]:
+        index = ", ".join((register_name(self.m), *shift_text("lsl", self.lsl)))
+        return self.d, f"[{register_name(self.n)}, {index}]"
+
+
 class LoadPost(Access, ABC):
     """`d = memory[n]; base = n + offset`"""
 

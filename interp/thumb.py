@@ -139,6 +139,9 @@ def access(
     match op, *values:
         case shapes.Load(), n:
             return (memory.load(n + op.offset.value.data, *ACCESSES[op.stem]),)
+        case shapes.LoadIndexed(), n, m:
+            shift = 0 if op.lsl is None else op.lsl.value.data
+            return (memory.load(n + (m << shift), *ACCESSES[op.stem]),)
         case shapes.LoadPost(), n:
             word = memory.load(n, *ACCESSES[op.stem])
             return word, n + op.offset.value.data

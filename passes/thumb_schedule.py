@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -218,7 +219,7 @@ class ThumbSchedulePass(ModulePass):
 
     name = "tinyml-thumb-schedule"
 
-    core: Core = "cortex-m4"
+    core: Literal["cortex-m4", "cortex-m7"] = "cortex-m4"
     """The core to suit."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:

@@ -103,6 +103,10 @@ def access(
     words = rng.randint(2, 4)
     if issubclass(kind, shapes.Load):
         return kind(base, offset(1, -255, 4095))
+    if issubclass(kind, shapes.LoadIndexed):
+        shift = rng.randint(0, 3)
+        index = alu.MovwOp(rng.randint(0, min(max(high, 0), 65535) >> shift)).d
+        return kind(base, index, shift)
     if issubclass(kind, shapes.LoadPost):
         return kind(base, offset(4, -255, 255))
     if issubclass(kind, shapes.Store):
@@ -133,6 +137,9 @@ def sample(rng: random.Random, kind: type[Instruction]) -> Instruction:
     floats = TestOp(
         result_types=[FpuRegisterType.from_name(f"s{word + i}") for i in range(2)]
     ).results
+    if issubclass(kind, shapes.LoadIndexed):
+        indexed = kind(place, rng.choice(values), rng.randint(0, 3))
+        return allocated(rng, indexed, names)
     op = arithmetic(rng, kind, values) or access(rng, kind, values, place, -999, 4999)
     match op:
         case None if issubclass(kind, alu.CmpOp):

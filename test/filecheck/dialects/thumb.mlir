@@ -41,6 +41,8 @@ thumb.func @memory(%x : !thumb.reg<r0>) {
   thumb.push [!thumb.reg<r4>, !thumb.reg<lr>]
   // CHECK-NEXT: %a = thumb.ldrsb %x, -255 : (!thumb.reg<r0>) -> !thumb.reg
   %a = thumb.ldrsb %x, -255 : (!thumb.reg<r0>) -> !thumb.reg
+  // CHECK-NEXT: %t = thumb.ldr_reg %x, %a lsl 2 : (!thumb.reg<r0>, !thumb.reg) -> !thumb.reg
+  %t = thumb.ldr_reg %x, %a lsl 2 : (!thumb.reg<r0>, !thumb.reg) -> !thumb.reg
   // CHECK-NEXT: %b, %y = thumb.ldr_post %x, 4 : (!thumb.reg<r0>) -> (!thumb.reg, !thumb.reg)
   %b, %y = thumb.ldr_post %x, 4 : (!thumb.reg<r0>) -> (!thumb.reg, !thumb.reg)
   // CHECK-NEXT: thumb.strd %a, %b, %y, 8 : !thumb.reg, !thumb.reg, !thumb.reg
