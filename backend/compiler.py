@@ -36,7 +36,14 @@ from tinyml.backend.toolchain import find_toolchain
 from tinyml.dialects.network import layers, network_function
 from tinyml.frontend.builder import c_identifier
 from tinyml.frontend.load import load_model, one_line
-from tinyml.passes.pipelines import OBJECTIVES, expand, planned_stages, staged
+from tinyml.passes.pipelines import (
+    FAST_KERNELS,
+    OBJECTIVES,
+    SMALL_KERNELS,
+    expand,
+    planned_stages,
+    staged,
+)
 
 TAKEN_NAMES = frozenset(
     """
@@ -52,8 +59,15 @@ TAKEN_NAMES = frozenset(
 MOST_EXTRA = 100
 """Percent of work that stages may do twice to fit a budget, if nothing else is said."""
 
-FITTING_ATTEMPTS = 2
-"""How often stages are searched for a budget: stack and code may grow with them."""
+FITTING_KERNELS = {
+    "cycles": (FAST_KERNELS, FAST_KERNELS, SMALL_KERNELS, SMALL_KERNELS),
+    "size": (SMALL_KERNELS, SMALL_KERNELS),
+    "ram": (SMALL_KERNELS, SMALL_KERNELS),
+}
+"""
+The kernels with which stages are searched for a budget, one attempt after the other;
+twice with each, as the stack may grow with the first plan.
+"""
 
 
 @dataclass(frozen=True)
@@ -95,10 +109,11 @@ class CompileOptions:
             return (planned_stages(self.max_extra_macs or 0),)
         return OBJECTIVES[self.objective]
 
-    def fitting(self, report: Mapping[str, Any]) -> str | None:
+    def fitting(self, report: Mapping[str, Any], kernels: str) -> str | None:
         """
-        The pipeline whose stages leave as much of the budget for RAM to the arena as
-        the attempt of this report would; None if there is nothing to try.
+        The pipeline whose stages, with such kernels, leave as much of the budget for
+        RAM to the arena as the attempt of this report would; None if there is nothing
+        to try.
         """
         searched = self.pipeline is None and self.stages == "auto"
         if not searched or self.ram is None or not self.misses_ram(report):
@@ -108,7 +123,7 @@ class CompileOptions:
         if room <= 0:
             return None
         extra = self.max_extra_macs
-        return planned_stages(MOST_EXTRA if extra is None else extra, room)
+        return planned_stages(MOST_EXTRA if extra is None else extra, room, kernels)
 
     def misses_ram(self, report: Mapping[str, Any]) -> bool:
         """Whether an attempt needs more RAM than the budget."""
@@ -215,8 +230,8 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
             tried.append(attempt(pipeline, module.clone()))
             if not excess(tried[-1].report, options.budgets):
                 return tried[-1]
-        for _ in range(FITTING_ATTEMPTS):
-            pipeline = options.fitting(tried[-1].report)
+        for kernels in FITTING_KERNELS[options.objective]:
+            pipeline = options.fitting(tried[-1].report, kernels)
             if pipeline is None:
                 break
             tried.append(attempt(pipeline, module.clone()))

@@ -15,11 +15,14 @@ def delayed_rows(op: DepthwiseConv2DOp) -> int:
     return op.window.axes[0].pad_before + 1
 
 
-def layer_scratch(op: LayerOp) -> int:
-    """Bytes of scratch memory that the layer's kernel needs."""
+def layer_scratch(op: LayerOp, columns: int | None = None) -> int:
+    """
+    Bytes of scratch memory that the layer's kernel needs; in a stage one that makes so
+    many columns at a time.
+    """
     kernel = kernel_of(op)
     if kernel.method is Method.DOT and isinstance(op, Conv2DOp):
-        return dot_scratch(op)
+        return dot_scratch(op, columns or shape(op.output)[2])
     if kernel.traversal is not Traversal.CHANNELS:
         return 0
     assert isinstance(op, DepthwiseConv2DOp)

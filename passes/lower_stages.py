@@ -148,7 +148,8 @@ class StageLowering:
             argument.name_hint = value.name_hint
         k = Kernel(block)
         numbers = range(len(self.parts.layers))
-        others = [[*self.constants(k, i), *self.scratch(k, block, i)] for i in numbers]
+        scratch = self.scratch(k, block)
+        others = [[*self.constants(k, i), *scratch[i]] for i in numbers]
         operands = StageOperands(self.memory(k, block), others)
         for i in numbers:
             self.kernel(i)
@@ -177,17 +178,20 @@ class StageLowering:
                 found[value] = k.insert(view, value.name_hint)
         return found
 
-    def scratch(self, k: Kernel, block: Block, i: int) -> list[SSAValue]:
-        """What the kernel of a layer works in: the sums of an image, words, nothing."""
-        layer, plan = self.parts.layers[i], self.parts.plan
-        views: list[tuple[str, int, MemRefType]] = []
-        if gathers(layer) and plan.sums is not None:
-            views.append(("sums", plan.sums, self.parts.sums_type))
-        if size := layer_scratch(layer):
-            views.append(("work", plan.work, MemRefType(i8, [size])))
+    def scratch(self, k: Kernel, block: Block) -> list[list[SSAValue]]:
+        """For each layer what its kernel works in: sums of an image, words, nothing."""
+        parts, plan = self.parts, self.parts.plan
+
+        def view(at: int, type: MemRefType, name: str) -> SSAValue:
+            place = memref.ViewOp(block.args[-2], k.index(at), [], type)
+            return k.insert(place, name)
+
+        working = [layer for layer in parts.layers if layer_scratch(layer)]
+        sums = [] if plan.sums is None else [view(plan.sums, parts.sums_type, "sums")]
+        work = [view(plan.work, parts.work_type, "work")] if working else []
         return [
-            k.insert(memref.ViewOp(block.args[-2], k.index(at), [], type), name)
-            for name, at, type in views
+            [*(sums if gathers(layer) else ()), *(work if layer in working else ())]
+            for layer in parts.layers
         ]
 
     def constants(self, k: Kernel, i: int) -> list[SSAValue]:

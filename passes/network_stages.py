@@ -22,6 +22,7 @@ from tinyml.dialects.tinyml import AllocOp
 from tinyml.passes.arena import Allowance, align_up
 from tinyml.passes.geometry import StageGraph, StageLayer
 from tinyml.passes.inplace import candidate
+from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.live_ranges import LiveRange, live_ranges
 from tinyml.passes.stage_bounds import StageBound, WindowRows, stage_bounds
 from tinyml.passes.stage_graph import reach_of
@@ -253,6 +254,10 @@ class NetworkStages:
         size = self.buffers[output].size
         total = self.through(first, end, {*sources, output})
         total += self.ring_bytes(schedule) + size
+        total += max(
+            layer_scratch(layer, turn.block)
+            for layer, turn in zip(self.layers[first:end], schedule.turns, strict=True)
+        )
         shared = 0
         for number in sources:
             life = self.buffers[number]

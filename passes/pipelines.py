@@ -23,10 +23,10 @@ IN_PLACE = (
 )
 
 
-def staged(stages: str) -> str:
+def staged(stages: str, kernels: str = SMALL_KERNELS) -> str:
     """The pipeline with these passes for stages, which find layers in their order."""
     made = f"{stages}," if stages else ""
-    return f"{FOLDING},{SMALL_KERNELS},{ORDER},{made}{IN_PLACE},{LOWERING}"
+    return f"{FOLDING},{kernels},{ORDER},{made}{IN_PLACE},{LOWERING}"
 
 
 PIPELINES = {
@@ -50,13 +50,16 @@ OBJECTIVES = {
 """For each objective the pipelines without stages to try, until one meets budgets."""
 
 
-def planned_stages(extra: float, ram: int = 0) -> str:
+def planned_stages(extra: float, ram: int = 0, kernels: str = SMALL_KERNELS) -> str:
     """
     The pipeline that searches stages with so much extra work, in percent: for the least
     memory, or the least work that fits into an arena of `ram` bytes.
     """
     options = f"max-extra-macs={extra}" + (f" ram={ram}" if ram else "")
-    return staged(f"tinyml-plan-stages{{{options}}}")
+    if kernels == FAST_KERNELS:
+        # Two pixels share what is loaded of the weights.
+        options += " block=2"
+    return staged(f"tinyml-plan-stages{{{options}}}", kernels)
 
 
 def expand(spec: str) -> str:

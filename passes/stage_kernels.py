@@ -76,6 +76,11 @@ class StageParts:
         """A sum for each channel of the image that the last layer gathers."""
         return MemRefType(i32, [shape(self.layers[-1].layer_inputs[0])[3]])
 
+    @property
+    def work_type(self) -> MemRefType:
+        """What kernels work in, one after the other: as much as any of them needs."""
+        return MemRefType(i8, [self.plan.work_bytes])
+
     def kernel_name(self, i: int) -> str:
         return f"{self.name}_{i}_{self.layers[i].name.removeprefix('tinyml.')}"
 
@@ -115,8 +120,8 @@ class StageKernel:
         types |= constants
         if gathers(layer):
             types["sums"] = parts.sums_type
-        if size := layer_scratch(layer):
-            types["scratch"] = MemRefType(i8, [size])
+        if layer_scratch(layer):
+            types["scratch"] = parts.work_type
         types[names[-1]] = self.bytes_type(layer.layer_output)
         block = Block(arg_types=[signless(type) for type in types.values()])
         for argument, name in zip(block.args, types, strict=True):

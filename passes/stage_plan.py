@@ -71,6 +71,7 @@ class PlannedStage:
     """The offset of the sums of a last layer that gathers an image, if there is one."""
     work: int
     """The offset of what the kernels inside work in, one after the other."""
+    work_bytes: int
     scratch: int
     """Bytes of all rings, sums, and kernels' scratch memory."""
 
@@ -149,9 +150,12 @@ def planned_stage(stage: StageOp) -> PlannedStage:
     if sums is not None:
         end = sums + SUM_BYTES * shape(layers[-1].layer_inputs[0])[3]
     work = align_up(end, WORK_ALIGNMENT)
-    if needed := max(layer_scratch(layer) for layer in layers):
-        end = work + needed
-    return PlannedStage(schedule, numbers, offsets, sums, work, end)
+    needed = max(
+        layer_scratch(layer, turn.block)
+        for layer, turn in zip(layers, schedule.turns, strict=True)
+    )
+    end = work + needed if needed else end
+    return PlannedStage(schedule, numbers, offsets, sums, work, needed, end)
 
 
 def broken_stream(schedule: StageSchedule, layers: Sequence[LayerOp]) -> LayerOp | None:

@@ -9,9 +9,10 @@ order, as memory. At each step one of the instructions that may come next is tak
   load, so loads come in groups, and a group begins only when nothing else is left.
 - Cortex-M7: what can issue first; among those multiplies, then the longest path.
 
-No order needs more registers than the limit, unless the given one does. Loads may leave
-some of them alone: several orders are tried, and the best by the cycle model is taken,
-which may be the given one.
+No order needs more registers than the limit, unless the given one does: whatever is
+taken leaves enough of them for the rest in the given order. Loads may leave some alone:
+several orders are tried, and the best by the cycle model is taken, which may be the
+given one.
 """
 
 from __future__ import annotations
@@ -167,6 +168,25 @@ class Pressure:
         return peak
 
 
+    def allows(self, order: Sequence[int], limit: int) -> bool:
+        """Whether these instructions, next in this order, stay within a limit."""
+        problem, alive = self.problem, set(self.alive)
+        used: defaultdict[Version, int] = defaultdict(int)
+        for index in order:
+            for item in problem.reads[index]:
+                used[item] += 1
+                if used[item] == self.uses[item] and item not in problem.kept:
+                    alive.discard(item)
+            if len(alive) + len(problem.writes[index]) > limit:
+                return False
+            alive.update(
+                item
+                for item in problem.writes[index]
+                if self.uses[item] or item in problem.kept
+            )
+        return True
+
+
 def peak_pressure(problem: Problem, order: Sequence[int]) -> int:
     """The most registers that are in use at once."""
     pressure = Pressure(problem)
@@ -191,29 +211,42 @@ def rank(
     return cost, not multiplies, -problem.heights[index], index
 
 
-def greedy(
-    core: Core, problem: Problem, limit: int, load_limit: int
-) -> list[int] | None:
-    """An order within the limits; None if there is none on this way."""
+def greedy(core: Core, problem: Problem, limit: int, load_limit: int) -> list[int]:
+    """
+    An order within the limit, for a problem whose given order is. Nothing is taken that
+    what is left could not follow in the given order.
+    """
+    count = len(problem.instructions)
     waiting = [len(before) for before in problem.before]
-    ready = [index for index, count in enumerate(waiting) if not count]
+    ready = [index for index, number in enumerate(waiting) if not number]
     pressure = Pressure(problem)
+    done = [False] * count
     order: list[int] = []
     tail: list[Instruction] = []
+    first = furthest = 0
 
-    def fits(index: int) -> bool:
+    def is_safe(index: int) -> bool:
+        if index == first:
+            return True
         loads = problem.instructions[index].name in LOADS
-        return pressure.at(index) <= (load_limit if loads else limit)
+        if pressure.at(index) > (load_limit if loads else limit):
+            return False
+        rest = range(first, max(furthest, index) + 1)
+        left = [later for later in rest if not done[later] and later != index]
+        return pressure.allows([index, *left], limit)
 
     while ready:
         ready.sort(key=lambda index: (-problem.heights[index], index))
-        choices = [index for index in ready if fits(index)][:CHOICES]
-        if not choices:
-            return None
-        best = min(choices, key=lambda index: rank(core, problem, tail, index))
+        choices = [index for index in ready if pressure.at(index) <= limit][:CHOICES]
+        choices.sort(key=lambda index: rank(core, problem, tail, index))
+        best = next(filter(is_safe, choices), first)
         ready.remove(best)
         pressure.take(best)
         order.append(best)
+        done[best] = True
+        furthest = max(furthest, best)
+        while first < count and done[first]:
+            first += 1
         tail = [*tail, problem.instructions[best]][-TAIL:]
         for later in problem.after[best]:
             waiting[later] -= 1
@@ -237,8 +270,6 @@ def list_schedule(
     fewest = cycles(core, instructions)
     for spared in range(SPARED + 1):
         order = greedy(core, problem, limit, limit - spared)
-        if order is None:
-            continue
         found = cycles(core, [instructions[index] for index in order])
         if found < fewest:
             best, fewest = order, found

@@ -57,9 +57,12 @@ def window_words(op: Conv2DOp) -> int:
     return along_h.kernel * across * segment_words(op)
 
 
-def dot_scratch(op: Conv2DOp) -> int:
-    """Bytes of scratch memory: the widened windows."""
-    return PIXELS * window_words(op) * WORD
+def dot_scratch(op: Conv2DOp, columns: int) -> int:
+    """
+    Bytes of scratch memory of a kernel that makes so many columns at a time: the
+    widened windows of the pixels that are computed together.
+    """
+    return min(PIXELS, columns) * window_words(op) * WORD
 
 
 def packed_weights(op: Conv2DOp) -> Packed:
@@ -150,6 +153,8 @@ class DotKernel:
         self.halves = k.insert(view, "halves")
         packed = packed_weights(op)
         self.raw, self.pairs = packed.raw, packed.pairs
+        columns = shape(op.output)[2] if k.part is None else k.part.columns
+        self.together = min(PIXELS, columns)
 
     def build(self) -> None:
         k = self.k
@@ -306,7 +311,8 @@ class DotKernel:
     def word_byte(self, word: SSAValue, j: int) -> SSAValue:
         """Where a word of a pixel lies: those of two pixels take turns."""
         k = self.k
-        return k.add(k.mul(word, k.index(PIXELS * WORD)), k.index(j * WORD))
+        stride = self.together * WORD
+        return k.add(k.mul(word, k.index(stride)), k.index(j * WORD))
 
     def store_word(self, value: SSAValue, word: SSAValue, j: int) -> None:
         store = StoreWordOp(value, self.scratch, self.word_byte(word, j), True)
@@ -317,7 +323,7 @@ class DotKernel:
         k = self.k
         quad, rest = k.div(e, k.index(QUAD)), k.remainder(e, QUAD)
         word = k.add(start, k.add(k.mul(quad, k.index(2)), k.remainder(rest, 2)))
-        place = k.add(k.mul(word, k.index(2 * PIXELS)), k.index(2 * j))
+        place = k.add(k.mul(word, k.index(2 * self.together)), k.index(2 * j))
         place = k.add(place, k.div(rest, k.index(2)))
         k.store(value, self.halves, place)
 
