@@ -167,7 +167,6 @@ class Pressure:
         }
         return peak
 
-
     def allows(self, order: Sequence[int], limit: int) -> bool:
         """Whether these instructions, next in this order, stay within a limit."""
         problem, alive = self.problem, set(self.alive)
