@@ -64,18 +64,17 @@ def pairs(
     """Adds `count` pairs of inputs to the sums, those of the first pixel first."""
     sums = list(sums)
     for pair in range(count):
-        inputs = [x.load(STEP * pair)]
-        words = [w.load(STEP * pair)]
-        inputs.append(x.load(STEP * pair + 4))
-        words.append(w.load(STEP * pair + 4))
-        for number, word in enumerate(words):
-            even, odd = 2 * number, 2 * number + 1
+        inputs: list[SSAValue] = []
+        for number in range(CHANNELS // 2):
+            word = w.load(STEP * pair + 4 * number)
             for pixel in range(PIXELS):
-                place = CHANNELS * pixel + odd
+                if not number:
+                    inputs.append(x.load(STEP * pair + 4 * pixel))
+                place = CHANNELS * pixel + 2 * number + 1
                 sums[place] = SmladOp(inputs[pixel], word, sums[place]).d
             low = Sxtb16Op(word).d
             for pixel in range(PIXELS):
-                place = CHANNELS * pixel + even
+                place = CHANNELS * pixel + 2 * number
                 sums[place] = SmladOp(inputs[pixel], low, sums[place]).d
     return sums
 

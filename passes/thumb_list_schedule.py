@@ -5,8 +5,9 @@ Instructions are those of the cycle model, which is also what judges an order: t
 `reads` and `writes` may name values, registers, or anything else that has to keep its
 order, as memory. At each step one of the instructions that may come next is taken:
 
-- Cortex-M4: what costs least next to the one before. A load is cheap behind another
-  load, so loads come in groups, and a group begins only when nothing else is left.
+- Cortex-M4: behind a load another one that is cheap there, so that loads come in
+  groups; elsewhere what takes no register, and only then, in the given order, what
+  takes one: a group begins when nothing else is left.
 - Cortex-M7: what can issue first; among those multiplies, then the longest path.
 
 No order needs more registers than the limit, unless the given one does: whatever is
@@ -33,8 +34,8 @@ from tinyml.backend.target_machine import Core
 
 TAIL = 6
 """As many instructions before one decide when it can issue."""
-CHOICES = 24
-"""So many of the instructions that may come next are looked at."""
+CHOICES = 12
+"""So many loads, and so many others, that may come next are looked at."""
 SPARED = 4
 """Loads leave at most so many registers alone."""
 
@@ -197,15 +198,19 @@ def cycles(core: Core, block: Sequence[Instruction]) -> int:
 
 
 def rank(
-    core: Core, problem: Problem, tail: Sequence[Instruction], index: int
+    core: Core,
+    problem: Problem,
+    tail: Sequence[Instruction],
+    index: int,
+    grows: bool,
 ) -> tuple[int, ...]:
-    """The smaller, the sooner."""
+    """The smaller, the sooner; `grows` says that it takes another register."""
     instruction = problem.instructions[index]
     cost = cycles(core, [*tail, instruction]) - (cycles(core, tail) if tail else 0)
     if core == "cortex-m4":
-        load = instruction.name in LOADS
         follows = bool(tail) and tail[-1].name in LOADS
-        return cost, load != follows, index
+        joins = follows and instruction.name in LOADS and cost == 1
+        return not joins, grows and not joins, index
     multiplies = instruction.name in MULTIPLIES
     return cost, not multiplies, -problem.heights[index], index
 
@@ -236,8 +241,16 @@ def greedy(core: Core, problem: Problem, limit: int, load_limit: int) -> list[in
 
     while ready:
         ready.sort(key=lambda index: (-problem.heights[index], index))
-        choices = [index for index in ready if pressure.at(index) <= limit][:CHOICES]
-        choices.sort(key=lambda index: rank(core, problem, tail, index))
+        fitting = [index for index in ready if pressure.at(index) <= limit]
+        loads = [i for i in fitting if problem.instructions[i].name in LOADS]
+        others = [i for i in fitting if problem.instructions[i].name not in LOADS]
+        choices = loads[:CHOICES] + others[:CHOICES]
+        alive = len(pressure.alive)
+        choices.sort(
+            key=lambda index: rank(
+                core, problem, tail, index, pressure.at(index) > alive
+            )
+        )
         best = next(filter(is_safe, choices), first)
         ready.remove(best)
         pressure.take(best)

@@ -145,12 +145,12 @@ def cycles_per_mac(
 @pytest.mark.parametrize(
     "core, inputs, unroll, by_hand, found",
     [
-        ("cortex-m4", 32, None, 1.10, 1.095),
+        ("cortex-m4", 32, None, 1.10, 1.092),
         ("cortex-m4", 144, None, 0.973, 0.973),
         ("cortex-m4", 144, 8, 0.973, 1.010),
         ("cortex-m7", 32, None, None, 0.636),
         ("cortex-m7", 144, None, None, 0.579),
-        ("cortex-m7", 144, 8, None, 0.604),
+        ("cortex-m7", 144, 8, None, 0.612),
     ],
 )
 def test_speed(
@@ -165,3 +165,14 @@ def test_speed(
     cycles = cycles_per_mac(tmp_path, inputs, unroll, core)
     assert cycles == pytest.approx(found, abs=0.004)
     assert by_hand is None or cycles <= 1.05 * by_hand
+
+
+def test_order_matters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Loads where they are used cost a tenth on an M4, a quarter on an M7."""
+
+    def keep(self: ThumbSchedulePass, ctx: Context, op: ModuleOp) -> None:
+        """Leaves the order alone."""
+
+    monkeypatch.setattr(ThumbSchedulePass, "apply", keep)
+    assert cycles_per_mac(tmp_path, 32, None, "cortex-m4") > 1.2
+    assert cycles_per_mac(tmp_path, 32, None, "cortex-m7") > 0.8
