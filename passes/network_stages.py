@@ -26,6 +26,7 @@ from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.live_ranges import LiveRange, live_ranges
 from tinyml.passes.stage_bounds import StageBound, WindowRows, stage_bounds
 from tinyml.passes.stage_graph import reach_of
+from tinyml.passes.stage_overlap import least_below
 from tinyml.passes.stage_plan import (
     RING_ALIGNMENT,
     SUM_BYTES,
@@ -38,7 +39,6 @@ from tinyml.passes.stage_schedule import (
     StageProblem,
     StageSchedule,
     inner_buffers,
-    least_below,
     stage_schedule,
 )
 from tinyml.passes.stage_search import Options, Segment, StagePlan

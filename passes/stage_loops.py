@@ -12,8 +12,9 @@ from xdsl.dialects import func
 from xdsl.ir import SSAValue
 
 from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.stage_clocks import Clock
 from tinyml.passes.stage_kernels import Number, StageParts
-from tinyml.passes.stage_schedule import Clock, Turn
+from tinyml.passes.stage_schedule import Turn
 
 
 @dataclass(frozen=True)

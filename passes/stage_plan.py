@@ -31,11 +31,11 @@ from tinyml.passes.arena import align_up
 from tinyml.passes.geometry import Reach
 from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.stage_graph import reach_of, stage_graph
+from tinyml.passes.stage_overlap import least_below
 from tinyml.passes.stage_schedule import (
     Ring,
     StageProblem,
     StageSchedule,
-    least_below,
     stage_schedule,
 )
 

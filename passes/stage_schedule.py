@@ -26,8 +26,6 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from math import gcd, lcm
 
-import numpy as np
-
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.stage import Passing
 from tinyml.passes.geometry import (
@@ -36,32 +34,15 @@ from tinyml.passes.geometry import (
     Reach,
     StageGraph,
     StageLayer,
-    clipped,
     needed,
     tiles,
 )
-
-NEVER = -1
-"""The time of what does not happen."""
+from tinyml.passes.ring_memory import Course, ring_capacity
+from tinyml.passes.stage_clocks import Clock, Line, wait
 
 
 class StageProblem(Exception):
     """Why a stage cannot run as it was decided, in words."""
-
-
-@dataclass(frozen=True)
-class Clock:
-    """Along one axis: place `p` is made at the time `period * p + delay`."""
-
-    period: int
-    delay: int
-
-    def time(self, place: int) -> int:
-        return self.period * place + self.delay
-
-    def after(self, other: Clock) -> Clock:
-        """The same clock, its times seen from the delay of another one."""
-        return Clock(self.period, self.delay - other.delay)
 
 
 @dataclass(frozen=True)
@@ -392,20 +373,6 @@ class Scheduler:
             step = gcd(step, periods[i] * blocks[i], *apart)
         return step
 
-    def read(
-        self,
-        axis: int,
-        buffer: int,
-        reach: tuple[Reach, Reach] | None,
-        place: int,
-        block: int,
-    ) -> Range:
-        """What a layer reads of a buffer for `block` places of its output."""
-        size = self.graph.sizes[buffer][axis]
-        if reach is None:
-            return 0, size
-        return clipped(reach[axis].input_range(place, place + block), size)
-
     # Memory
 
     def course(self, layer: int, turn: Turn, since: Turn) -> Course:
@@ -470,231 +437,3 @@ class Scheduler:
         block = turns[reader].block
         starts = [(tile[buffer][0], tile[output][0]) for tile in self.tiles[1]]
         return same and all((a - b) % block == 0 for a, b in starts)
-
-
-@dataclass(frozen=True)
-class Line:
-    """The blocks that a layer makes along one axis, in each tile."""
-
-    period: int
-    block: int
-    tiles: tuple[Range, ...]
-
-
-@lru_cache(maxsize=1 << 14)
-def wait(writer: Line, reader: Line, reach: Reach | None, size: int) -> int | None:
-    """
-    How much later than its writer a reader has to be, that all it needs is there; None
-    if it needs nothing.
-    """
-    latest: int | None = None
-    for held, part in zip(writer.tiles, reader.tiles, strict=True):
-        first = held[0]
-        for place in range(*part, reader.block):
-            end = read_range(reach, place, reader.block, size)[1]
-            if end > first:
-                made = first + (end - 1 - first) // writer.block * writer.block
-                late = writer.period * made - reader.period * place
-                latest = late if latest is None else max(latest, late)
-    return latest
-
-
-def read_range(reach: Reach | None, place: int, block: int, size: int) -> Range:
-    """What a layer reads along an axis for `block` places of its output."""
-    if reach is None:
-        return 0, size
-    return clipped(reach.input_range(place, place + block), size)
-
-
-@lru_cache(maxsize=1 << 12)
-def last_places(
-    reach: Reach | None, part: Range, block: int, held: Range, size: int
-) -> np.ndarray:
-    """For each place in `held` the start of the last block that reads it, or NEVER."""
-    low, high = held
-    latest = np.full(high - low, NEVER, np.int64)
-    for place in range(*part, block):
-        a, b = read_range(reach, place, block, size)
-        latest[max(a - low, 0) : max(b - low, 0)] = place
-    return latest
-
-
-@dataclass(frozen=True)
-class Course:
-    """When a layer runs, seen from another one: its clocks, tiles and block."""
-
-    sweep: int
-    rows: Clock
-    row_tiles: tuple[Range, ...]
-    group: int
-    columns: Clock
-    column_tiles: tuple[Range, ...]
-    block: int
-
-    def at(
-        self, y: np.ndarray, x: np.ndarray, ends: tuple[int, int], rank: int
-    ) -> np.ndarray:
-        """
-        When it makes rows `y` and the blocks of columns that begin at `x`, where no
-        time along the rows or columns reaches `ends` or lies as far before 0.
-        """
-        row = self.rows.period * y + self.rows.delay + ends[0]
-        column = self.columns.period * x + self.columns.delay + ends[1]
-        time = (self.sweep * 2 * ends[0] + row) * 2 + self.group
-        return (time[:, None] * 2 * ends[1] + column) * 2 + rank
-
-    def ends(self) -> tuple[int, int]:
-        rows, columns = self.row_tiles[-1][1], self.column_tiles[-1][1]
-        return (
-            abs(self.rows.delay) + self.rows.period * rows + 1,
-            abs(self.columns.delay) + self.columns.period * columns + 1,
-        )
-
-
-@lru_cache(maxsize=1 << 14)
-def ring_capacity(
-    writer: Course,
-    readers: tuple[tuple[Course, tuple[Reach, Reach] | None], ...],
-    sizes: tuple[int, int],
-) -> int:
-    """
-    The least number `n` of pixels such that each pixel may take the place of the one
-    `n` before it: that one is read for the last time before it is written.
-    """
-    courses = [writer, *(course for course, _ in readers)]
-    ends = (
-        max(course.ends()[0] for course in courses),
-        max(course.ends()[1] for course in courses),
-    )
-    pitch = max(end - first for first, end in writer.column_tiles)
-    most = 1
-    for i, rows in enumerate(writer.row_tiles):
-        for j, columns in enumerate(writer.column_tiles):
-            y, x = np.arange(*rows), np.arange(*columns)
-            block = columns[0] + (x - columns[0]) // writer.block * writer.block
-            made = writer.at(y, block, ends, 0)
-            read = np.full(made.shape, NEVER, np.int64)
-            for course, reach in readers:
-                down = last_places(
-                    None if reach is None else reach[0],
-                    course.row_tiles[i],
-                    1,
-                    rows,
-                    sizes[0],
-                )
-                across = last_places(
-                    None if reach is None else reach[1],
-                    course.column_tiles[j],
-                    course.block,
-                    columns,
-                    sizes[1],
-                )
-                times = course.at(down, across, ends, 1)
-                unread = (down == NEVER)[:, None] | (across == NEVER)
-                read = np.maximum(read, np.where(unread, NEVER, times))
-            most = max(most, least_capacity(made, read, pitch))
-    return most
-
-
-def least_capacity(made: np.ndarray, read: np.ndarray, pitch: int) -> int:
-    """The same for the times of the pixels of one tile, in rows `pitch` apart."""
-    padding = ((0, 0), (0, pitch - made.shape[1]))
-    dead = np.pad(read, padding, constant_values=NEVER).reshape(-1)
-    born = np.pad(made, padding, constant_values=NEVER).reshape(-1)
-    free = np.searchsorted(np.maximum.accumulate(dead), born, "left")
-    distance = np.arange(len(born)) + 1 - free
-    return int(distance[born > NEVER].max(initial=1))
-
-
-def least_below(
-    schedule: StageSchedule, buffer: int, input_size: int, output_size: int
-) -> int | None:
-    """
-    How many bytes below an input of the stage its output has to start at least, for
-    pixels of so many bytes, that no byte of the input is overwritten which is still to
-    be read; negative: so far above it may. None if there is no such byte.
-    """
-    graph, turns = schedule.graph, schedule.turns
-    last = len(graph.layers) - 1
-    readers = [
-        (i, reach)
-        for i, layer in enumerate(graph.layers)
-        for source, reach in layer.inputs
-        if source == buffer
-    ]
-    clock = StageClock.of(schedule)
-    sizes = graph.sizes[buffer]
-    read = np.full(sizes, NEVER, np.int64)
-    made = np.full(graph.sizes[graph.output], NEVER, np.int64)
-    tile = 0
-    for rows in schedule.rows:
-        for columns in schedule.columns:
-            part = tuple(slice(*held[buffer]) for held in (rows, columns))
-            for i, reach in readers:
-                output, block = graph.layers[i].output, turns[i].block
-                down, across = (
-                    last_places(
-                        None if reach is None else reach[axis],
-                        held[output],
-                        step,
-                        held[buffer],
-                        sizes[axis],
-                    )
-                    for axis, (held, step) in enumerate(((rows, 1), (columns, block)))
-                )
-                unread = (down == NEVER)[:, None] | (across == NEVER)
-                times = np.where(unread, NEVER, clock.at(i, down, across, tile))
-                read[part] = np.maximum(read[part], times)
-            (top, bottom), (left, right) = rows[graph.output], columns[graph.output]
-            x, block = np.arange(left, right), turns[last].block
-            starts = left + (x - left) // block * block
-            times = clock.at(last, np.arange(top, bottom), starts, tile)
-            made[top:bottom, left:right] = times
-            tile += 1
-    latest = np.maximum.accumulate(read.reshape(-1))
-    needed = np.searchsorted(latest, made.reshape(-1), "left")
-    ends = (np.arange(made.size) + 1) * output_size
-    waiting = needed < read.size
-    if not waiting.any():
-        return None
-    return int((ends - needed * input_size)[waiting].max())
-
-
-@dataclass(frozen=True)
-class StageClock:
-    """The one time of everything that a stage does, in order."""
-
-    turns: tuple[Turn, ...]
-    sweeps: int
-    rows: int
-    groups: int
-    columns: int
-
-    @classmethod
-    def of(cls, schedule: StageSchedule) -> StageClock:
-        """Of a stage, with room for all times along the rows and columns."""
-        layers, sizes = schedule.graph.layers, schedule.graph.sizes
-        turns = schedule.turns
-        ends = [
-            (
-                turn.rows.time(sizes[layer.output][0]),
-                turn.columns.time(sizes[layer.output][1]),
-            )
-            for turn, layer in zip(turns, layers, strict=True)
-        ]
-        return cls(
-            turns,
-            1 + max(turn.sweep for turn in turns),
-            1 + max(row for row, _ in ends),
-            1 + max(turn.group for turn in turns),
-            1 + max(column for _, column in ends),
-        )
-
-    def at(self, layer: int, y: np.ndarray, x: np.ndarray, tile: int) -> np.ndarray:
-        """When a layer makes rows `y` and the blocks of columns that begin at `x`."""
-        turn = self.turns[layer]
-        row = turn.rows.period * y + turn.rows.delay
-        column = turn.columns.period * x + turn.columns.delay
-        time = (tile * self.sweeps + turn.sweep) * self.rows + row
-        time = (time * self.groups + turn.group)[:, None] * self.columns + column
-        return time * len(self.turns) + layer

@@ -17,12 +17,12 @@ from networks import STABLE
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.stage import Passing
 from tinyml.passes.geometry import Range, Reach, StageGraph, StageLayer, TableReach
+from tinyml.passes.stage_overlap import least_below
 from tinyml.passes.stage_schedule import (
     Ring,
     StageProblem,
     StageSchedule,
     inner_buffers,
-    least_below,
     stage_schedule,
 )
 
