@@ -6,8 +6,7 @@ axis a layer says which inputs a range of outputs needs (`Reach`), so one axis a
 is enough, and a tile is the product of a range of rows and a range of columns. Ranges
 are half-open, `(first, end)`, and clipped at the borders: padding is held by nobody.
 
-Source: Lin et al., MCUNetV2 (2021), for patches and their halos; Zheng et al.,
-StreamNet (2023), for rows that stay from one tile to the next.
+Source: Lin et al., MCUNetV2 (2021), for patches and their halos.
 """
 
 from __future__ import annotations
@@ -180,61 +179,3 @@ def receptive_field(graph: StageGraph, axis: int, buffer: int) -> ReceptiveField
         return ReceptiveField(0, 0, 0)
     zero, one = fields[buffer]
     return ReceptiveField(zero[1] - zero[0], one[0] - zero[0], zero[0])
-
-
-@dataclass(frozen=True)
-class RowStep:
-    """
-    One step of a stage that streams rows: the rows of each buffer that are made in it,
-    and the first row of each that is still to be read afterwards.
-    """
-
-    made: Mapping[int, Range]
-    kept: Mapping[int, int]
-
-
-def stream_steps(graph: StageGraph, rows: int) -> list[RowStep]:
-    """
-    The steps that make `rows` rows of the output at a time; of every other buffer each
-    makes what is missing so far, so that no row is made twice (cache along the height).
-    Buffers that no layer of the stage makes are the stage's inputs.
-    """
-    size = graph.sizes[graph.output][0]
-    made = {buffer: 0 for buffer in graph.sizes}
-    steps: list[RowStep] = []
-    for first in range(0, size, rows):
-        wanted = needed(graph, 0, (first, min(first + rows, size)))
-        ends = {b: max(made[b], wanted[b][1]) for b in graph.sizes}
-        now = {b: (made[b], ends[b]) for b in graph.sizes}
-        made = ends
-        steps.append(RowStep(now, first_needed(graph, made)))
-    return steps
-
-
-def first_needed(graph: StageGraph, made: Mapping[int, int]) -> dict[int, int]:
-    """Of each buffer the first row that rows not made yet will read."""
-    kept = {buffer: graph.sizes[buffer][0] for buffer in graph.sizes}
-    for layer in graph.layers:
-        size, done = graph.sizes[layer.output][0], made[layer.output]
-        if done == size:
-            continue
-        for buffer, reach in layer.inputs:
-            first = 0
-            if reach is not None:
-                first = max(reach[0].input_range(done, done + 1)[0], 0)
-            kept[buffer] = min(kept[buffer], first)
-    return kept
-
-
-def ring_rows(graph: StageGraph, rows: int) -> dict[int, int]:
-    """
-    Rows that the ring of each buffer holds at most when the stage streams `rows` rows
-    at a time: from the first that is still read in a step to the last that is made.
-    """
-    held = {buffer: 0 for buffer in graph.sizes}
-    kept = {buffer: 0 for buffer in graph.sizes}
-    for step in stream_steps(graph, rows):
-        for buffer, (_, end) in step.made.items():
-            held[buffer] = max(held[buffer], end - min(kept[buffer], end))
-        kept = dict(step.kept)
-    return held

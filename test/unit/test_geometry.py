@@ -33,8 +33,6 @@ from tinyml.passes.geometry import (
     largest_tiles,
     needed,
     receptive_field,
-    ring_rows,
-    stream_steps,
     tiles,
     whole_work,
 )
@@ -113,7 +111,6 @@ def test_a_change_of_resolution():
     layer = StageLayer(1, ((0, (twice, twice)),))
     graph = StageGraph((layer,), {0: (3, 3), 1: (6, 6)})
     assert needed(graph, 0, (1, 3))[0] == (0, 2)
-    assert ring_rows(graph, 1) == {0: 1, 1: 1}
 
 
 def test_work_of_patches():
@@ -124,20 +121,6 @@ def test_work_of_patches():
     assert grid_work(graph, (1, 2)) == 8 * (5 + 5) + 64
     assert grid_work(graph, (2, 2)) == 10 * 10 + 64
     assert largest_tiles(graph, (2, 2)) == {0: (5, 5), 1: (5, 5), 2: (4, 4)}
-
-
-def test_rows_that_stream():
-    """
-    A window of 3 keeps three rows, two while the next is made; the residual's first
-    buffer has its row and the one that the window is ahead.
-    """
-    assert ring_rows(chain(8, POINT, SAME, POINT), 1) == {0: 2, 1: 3, 2: 1, 3: 1}
-    assert ring_rows(residual(8), 1) == {0: 2, 1: 3, 2: 1, 3: 1}
-    assert ring_rows(chain(8, HALF), 1) == {0: 3, 1: 1}
-    first, second, *_, last = stream_steps(chain(8, SAME), 1)
-    assert (first.made[0], first.kept[0]) == ((0, 2), 0)
-    assert (second.made[0], second.kept[0]) == ((2, 3), 1)
-    assert last.made[0] == (8, 8)
 
 
 @st.composite
@@ -209,35 +192,6 @@ def test_needed_covers_what_outputs_see(graph: StageGraph, data: st.DataObject):
     for buffer, places in together.items():
         low, high = held[buffer]
         assert places <= set(range(low, high))
-
-
-@given(graph=graphs(), rows=st.integers(1, 3))
-def test_streaming_makes_each_row_once_and_keeps_what_is_read(
-    graph: StageGraph, rows: int
-):
-    """Plays the steps on rings of the rows that are claimed to be enough."""
-    capacity = ring_rows(graph, rows)
-    present: dict[int, dict[int, int]] = {buffer: {} for buffer in graph.sizes}
-    made_by = {layer.output for layer in graph.layers}
-    done = 0
-    for step in stream_steps(graph, rows):
-        for buffer in sorted(graph.sizes):
-            for row in range(*step.made[buffer]):
-                if buffer in made_by:
-                    (layer,) = (la for la in graph.layers if la.output == buffer)
-                    for source, reach in layer.inputs:
-                        assert reach is not None
-                        low, high = clipped(
-                            reach[0].input_range(row, row + 1), graph.sizes[source][0]
-                        )
-                        for wanted in range(low, high):
-                            slot = wanted % capacity[source]
-                            assert present[source].get(slot) == wanted
-                assert present[buffer].get(row % capacity[buffer]) != row
-                present[buffer][row % capacity[buffer]] = row
-        done += rows
-    size = graph.sizes[graph.output][0]
-    assert present[graph.output][(size - 1) % capacity[graph.output]] == size - 1
 
 
 @given(graph=graphs(), grid=st.tuples(st.integers(1, 3), st.integers(1, 3)))
