@@ -19,6 +19,7 @@ from xdsl.dialects.builtin import (
     IndexType,
     IntegerAttr,
     IntegerType,
+    UnitAttr,
     f32,
     i32,
     i64,
@@ -34,6 +35,9 @@ NSW = arith.IntegerOverflowAttr([arith.IntegerOverflowFlag.NSW])
 WRAP = arith.IntegerOverflowAttr("none")
 
 Carried = tuple[SSAValue, ...]
+
+HOT = "tinyml.hot"
+"""Marks a loop that becomes a function of instructions (`tinyml-outline-hot-loops`)."""
 
 COUNTER = "count_macs"
 """The hook that counts multiply-accumulates (`tinyml-count-macs`)."""
@@ -352,15 +356,18 @@ class Kernel:
         hint: str = "i",
         hints: Sequence[str] = (),
         step: int = 1,
+        hot: bool = False,
     ) -> Carried:
         """
         `for low <= i < high` in steps; returns what the last turn yields. A loop of
-        exactly one turn is not built. `hints` name the carried values.
+        exactly one turn is not built. `hints` name the carried values. A `hot` one,
+        which is always built, becomes a function of instructions where the core has
+        them (`tinyml.hot`).
         """
         low = self.index(low) if isinstance(low, int) else low
         high = self.index(high) if isinstance(high, int) else high
         if (a := self.known(low)) is not None and (b := self.known(high)) is not None:
-            if 0 < b - a <= step:
+            if 0 < b - a <= step and not hot:
                 return tuple(body(low, tuple(carried)) or ())
         block = Block(arg_types=[IndexType(), *(value.type for value in carried)])
         for argument, name in zip(block.args, [hint, *hints]):
@@ -371,6 +378,8 @@ class Kernel:
         self.builder.insert(scf.YieldOp(*results))
         self.builder = outer
         loop = scf.ForOp(low, high, self.index(step), list(carried), block)
+        if hot:
+            loop.attributes[HOT] = UnitAttr()
         self.builder.insert(loop)
         for result, name in zip(loop.results, hints):
             result.name_hint = name
