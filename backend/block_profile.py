@@ -29,6 +29,8 @@ class BlockCount:
     executions: int
     falls: int
     """Executions that were followed by the code right behind."""
+    call: int = 0
+    """Which of the run's calls it was counted in (`call_tree`)."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,16 +62,54 @@ def _decode(program: Program, block: BlockCount) -> list[Instruction]:
     return instructions
 
 
+@dataclasses.dataclass
+class BlockDecoder:
+    """The instructions of a program's blocks, each decoded once."""
+
+    program: Program
+    decoded: dict[tuple[int, int], list[Instruction]] = dataclasses.field(
+        default_factory=dict[tuple[int, int], list[Instruction]]
+    )
+
+    def instructions(self, block: BlockCount) -> list[Instruction]:
+        key = (block.address, block.size)
+        if key not in self.decoded:
+            self.decoded[key] = _decode(self.program, block)
+        return self.decoded[key]
+
+
+def same_code(blocks: Iterable[BlockCount]) -> list[list[BlockCount]]:
+    """The blocks of a size, those of the same code together."""
+    found: dict[tuple[int, int], list[BlockCount]] = {}
+    for block in blocks:
+        if block.size:
+            found.setdefault((block.address, block.size), []).append(block)
+    return list(found.values())
+
+
+def together(parts: list[BlockCount]) -> BlockCount:
+    """The counts of the same code in all calls."""
+    return BlockCount(
+        parts[0].address,
+        parts[0].size,
+        sum(part.executions for part in parts),
+        sum(part.falls for part in parts),
+    )
+
+
 def profile_blocks(
-    program: Program, blocks: Iterable[BlockCount], core: Core
+    program: Program,
+    blocks: Iterable[BlockCount],
+    core: Core,
+    decoder: BlockDecoder | None = None,
 ) -> tuple[FunctionProfile, ...]:
     """The functions that ran, most cycles first."""
+    decoder = decoder or BlockDecoder(program)
     totals: dict[int, list[int]] = {}
     names: dict[int, str] = {}
-    for block in blocks:
-        if block.size == 0:
-            continue
-        code = _decode(program, block)
+    for parts in same_code(blocks):
+        block = together(parts)
+        code = decoder.instructions(block)
         function = program.function_at(block.address)
         entry = -1 if function is None else function.address
         names[entry] = "?" if function is None else function.name

@@ -8,6 +8,7 @@ import dataclasses
 from pathlib import Path
 
 from tinyml.backend.block_profile import BlockCount
+from tinyml.backend.call_tree import CallSite
 from tinyml.backend.elf_image import Program
 from tinyml.backend.memory_use import MemoryUse
 
@@ -34,6 +35,8 @@ class RawRun:
     console: str = ""
     blocks: tuple[BlockCount, ...] | None = None
     """None if they were not counted."""
+    calls: tuple[CallSite, ...] | None = None
+    """None if they were not followed."""
     memory: MemoryUse | None = None
     network_stack_bytes: int | None = None
     unaligned: tuple[str, ...] = ()

@@ -21,7 +21,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from tinyml.backend.block_profile import FunctionProfile, profile_blocks
+from tinyml.backend.block_profile import (
+    BlockDecoder,
+    FunctionProfile,
+    profile_blocks,
+)
+from tinyml.backend.call_tree import CallProfile, profile_calls
 from tinyml.backend.elf_image import Program, read_program
 from tinyml.backend.memory_use import FILLS, MemoryUse
 from tinyml.backend.raw_run import RawRun, RunOptions, SimulatorError, stack_region
@@ -78,6 +83,8 @@ class RunResult:
     console: str
     functions: tuple[FunctionProfile, ...]
     """Of the counted sets, most cycles first; empty if nothing was counted."""
+    calls: CallProfile | None
+    """What called what in them; only if the simulator follows calls."""
     memory: MemoryUse | None
     """RAM written by the counted sets; None if it was not measured."""
     repeatable: bool | None
@@ -310,8 +317,14 @@ def _result(
     """Put runs one behind the other; the first is the measured one."""
     first, last = runs[0], runs[-1]
     functions: tuple[FunctionProfile, ...] = ()
+    calls: CallProfile | None = None
     if first.blocks is not None and program is not None and target.core is not None:
-        functions = profile_blocks(program, first.blocks, target.core)
+        decoder = BlockDecoder(program)
+        functions = profile_blocks(program, first.blocks, target.core, decoder)
+        if first.calls is not None:
+            calls = profile_calls(
+                program, first.calls, first.blocks, target.core, decoder
+            )
     return RunResult(
         simulator=simulator,
         program=program,
@@ -323,6 +336,7 @@ def _result(
         requests=first_requests(first.requests),
         console="".join(run.console for run in runs),
         functions=functions,
+        calls=calls,
         memory=memory,
         repeatable=repeatable,
         network_stack_bytes=first.network_stack_bytes,

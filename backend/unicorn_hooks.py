@@ -20,6 +20,7 @@ from unicorn import UC_HOOK_BLOCK, UC_HOOK_CODE, arm_const
 from unicorn.unicorn_py3 import unicorn as binding
 
 from tinyml.backend.block_profile import BlockCount, ProfileError
+from tinyml.backend.call_tree import CallSite
 from tinyml.backend.compiler_process import (
     ToolchainError,
     harness_directory,
@@ -42,6 +43,7 @@ def new_engine(architecture: int, mode: int) -> Engine:
 
 
 MAX_BLOCKS = 1 << 18
+MAX_CALLS = 1 << 14
 
 BLOCK_DTYPE = np.dtype(
     [
@@ -50,7 +52,13 @@ BLOCK_DTYPE = np.dtype(
         ("executions", "<u8"),
         ("falls", "<u8"),
         ("next", "<u4"),
-        ("unused", "<u4"),
+        ("call", "<u4"),
+    ]
+)
+CALL_DTYPE = np.dtype(
+    [
+        (name, "<u4")
+        for name in "parent function site tail first next times unused".split()
     ]
 )
 
@@ -58,10 +66,14 @@ BLOCK_DTYPE = np.dtype(
 class _Counter(ctypes.Structure):
     """`struct counter` of unicorn_hooks.c."""
 
-    _fields_ = [("blocks", ctypes.c_void_p), ("heads", ctypes.c_void_p)] + [
+    _fields_ = [
+        (name, ctypes.c_void_p)
+        for name in "blocks heads entries calls read_register".split()
+    ] + [
         (name, ctypes.c_uint32)
         for name in (
-            "capacity used base halfwords previous next_address lost unused".split()
+            "capacity used base halfwords previous next_address lost call_capacity"
+            " calls_used call lost_calls link_register".split()
         )
     ]
 
@@ -116,18 +128,32 @@ def _code_end(program: Program) -> int:
     return max(segment.end for segment in program.segments)
 
 
+def _register_reader() -> ctypes.c_void_p:
+    return ctypes.cast(binding.uclib.uc_reg_read, ctypes.c_void_p)
+
+
 class NativeBlockCounter:
-    """Counts blocks in C."""
+    """Counts blocks and follows calls in C."""
 
     def __init__(self, engine: Engine, program: Program, library: ctypes.CDLL):
         base = min(segment.address for segment in program.segments)
         halfwords = (_code_end(program) - base + 1) // 2
+        self._functions = [symbol.address for symbol in program.functions]
         self._blocks = np.zeros(MAX_BLOCKS, BLOCK_DTYPE)
         self._heads = np.zeros(halfwords, np.uint32)
+        self._entries = np.zeros(halfwords, np.uint32)
+        for number, address in enumerate(self._functions, 1):
+            if 0 <= address - base < 2 * halfwords:
+                self._entries[(address - base) // 2] = number
+        self._calls = np.zeros(MAX_CALLS, CALL_DTYPE)
         self._state = _Counter(
             self._blocks.ctypes.data,
             self._heads.ctypes.data,
-            *(MAX_BLOCKS, 0, base, halfwords, 0, 1, 0, 0),
+            self._entries.ctypes.data,
+            self._calls.ctypes.data,
+            _register_reader(),
+            *(MAX_BLOCKS, 0, base, halfwords, 0, 1, 0),
+            *(MAX_CALLS, 1, 0, 0, arm_const.UC_ARM_REG_LR),
         )
         _add_native(engine, UC_HOOK_BLOCK, library.on_block, self._state)
 
@@ -135,32 +161,78 @@ class NativeBlockCounter:
         if self._state.lost:
             raise ProfileError(f"{self._state.lost} blocks ran outside flash")
         used = self._blocks[: self._state.used]
+        names = ("address", "size", "executions", "falls", "call")
+        columns = [used[name].tolist() for name in names]
+        return [BlockCount(*row) for row in zip(*columns, strict=True)]
+
+    def calls(self) -> list[CallSite] | None:
+        """The calls that were followed; None if there were too many."""
+        if self._state.lost_calls:
+            return None
+        used = self._calls[: self._state.calls_used]
         return [
-            BlockCount(int(b["address"]), int(b["size"]), int(b["executions"]), f)
-            for b, f in zip(used, used["falls"].tolist(), strict=True)
+            CallSite(parent, self._functions[function - 1] if function else 0, times)
+            for parent, function, times in zip(
+                used["parent"].tolist(),
+                used["function"].tolist(),
+                used["times"].tolist(),
+                strict=True,
+            )
         ]
 
 
 class PythonBlockCounter:
-    """Counts blocks in Python: slow, needs no compiler."""
+    """Counts blocks and follows calls in Python: slow, needs no compiler."""
 
-    def __init__(self, engine: Engine):
-        self._executions: Counter[tuple[int, int]] = Counter()
-        self._falls: Counter[tuple[int, int]] = Counter()
-        self._previous = (0, 0)
+    def __init__(self, engine: Engine, program: Program):
+        self._executions: Counter[tuple[int, int, int]] = Counter()
+        self._falls: Counter[tuple[int, int, int]] = Counter()
+        self._previous = (0, 0, 0)
+        self._entries = {symbol.address for symbol in program.functions}
+        self._call = 0
+        self._numbers: dict[tuple[int, int, int, bool], int] = {(0, 0, 0, False): 0}
+        self._times: Counter[int] = Counter()
         engine.hook_add(UC_HOOK_BLOCK, self._on_block)
 
     def _on_block(self, engine: Engine, address: int, size: int, data: Any) -> None:
-        key = (address, size)
+        behind = self._previous[0] + self._previous[1]
+        self._follow(engine, address, behind)
+        key = (address, size, self._call)
         self._executions[key] += 1
-        if address == sum(self._previous):
+        if address == behind:
             self._falls[self._previous] += 1
         self._previous = key
 
+    def _follow(self, engine: Engine, address: int, behind: int) -> None:
+        keys = list(self._numbers)
+        parent, function, site, tail = keys[self._call]
+        if self._call and site == address:
+            while tail:
+                self._call = parent
+                parent, _, _, tail = keys[self._call]
+            self._call = parent
+        elif address in self._entries:
+            back = engine.reg_read(arm_const.UC_ARM_REG_LR) & ~1
+            if back == behind:
+                self._enter(address, back, False)
+            elif address != function:
+                self._enter(address, site, True)
+
+    def _enter(self, function: int, site: int, tail: bool) -> None:
+        key = (self._call, function, site, tail)
+        self._call = self._numbers.setdefault(key, len(self._numbers))
+        self._times[self._call] += 1
+
     def blocks(self) -> list[BlockCount]:
         return [
-            BlockCount(address, size, count, self._falls[address, size])
-            for (address, size), count in self._executions.items()
+            BlockCount(address, size, count, self._falls[address, size, call], call)
+            for (address, size, call), count in self._executions.items()
+        ]
+
+    def calls(self) -> list[CallSite]:
+        return [
+            CallSite(parent, function, self._times[number])
+            for number, (parent, function, _, _) in enumerate(self._numbers)
         ]
 
 
@@ -170,7 +242,7 @@ def count_blocks(
     """Count the blocks that `engine` runs from now on."""
     library = native_hooks()
     if library is None:
-        return PythonBlockCounter(engine)
+        return PythonBlockCounter(engine, program)
     return NativeBlockCounter(engine, program, library)
 
 
@@ -212,7 +284,7 @@ class AlignmentCheck:
         self._state = _Alignment(
             self._bases.ctypes.data,
             self._found.ctypes.data,
-            ctypes.cast(binding.uclib.uc_reg_read, ctypes.c_void_p),
+            _register_reader(),
             0,
             end,
         )

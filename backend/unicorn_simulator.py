@@ -248,6 +248,7 @@ def run_unicorn(
     check = AlignmentCheck(machine.engine, program) if options.check_alignment else None
     ended = machine.run(options.timeout)
     files = machine.semihosting.files
+    calls = None if counter is None else counter.calls()
     run = RawRun(
         exit_status=machine.semihosting.exit_status,
         fault=machine.fault,
@@ -257,6 +258,7 @@ def run_unicorn(
         requests=bytes(files.get(REQUESTS, b"")),
         console=machine.semihosting.console.decode(errors="replace"),
         blocks=None if counter is None else tuple(counter.blocks()),
+        calls=None if calls is None else tuple(calls),
         unaligned=() if check is None else check.unaligned(),
     )
     if watch is None:

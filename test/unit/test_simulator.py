@@ -244,6 +244,63 @@ def test_loop_to_the_entry_is_no_call(build: Build):
     assert (spin.calls, spin.instructions) == (2, 53 * 2 + 2)
 
 
+CALLS = """
+__attribute__((naked)) static void twice(void) {
+  __asm__ volatile("nop\\n nop\\n bx lr");
+}
+__attribute__((naked)) static void jumps(void) {
+  __asm__ volatile("nop\\n b.w %c0" : : "i"(twice));
+}
+__attribute__((naked)) static void outer(int n) {
+  __asm__ volatile("push {r4, lr}\\n mov r4, r0\\n"
+                   "1: bl %c0\\n subs r4, #1\\n bne 1b\\n pop {r4, pc}"
+                   : : "i"(twice));
+}
+int net_run(int8_t *in, int8_t *out) {
+  outer(5);
+  outer(2);
+  jumps();
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("native", ["1", "0"])
+def test_calls_are_followed(build: Build, native: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("TINYML_NATIVE_HOOKS", native)
+    native_hooks.cache_clear()
+    result = run(build(CALLS))
+    native_hooks.cache_clear()
+    assert result.calls is not None
+    (net_run,) = (call for call in result.calls.walk() if call.name == "net_run")
+    first, second, jumps = net_run.calls
+    names = [call.name for call in (first, second, jumps)]
+    assert names == ["outer", "outer", "jumps"]
+    # 2 around the loop, 3 in it, and what is called in it; the last is the return.
+    own, each = 2 + 1, 3
+    for call, turns in ((first, 5), (second, 2)):
+        assert call.times == 1
+        (inner,) = call.calls
+        assert (inner.name, inner.times, inner.calls) == ("twice", turns, [])
+        assert inner.own_instructions == inner.instructions == 3 * turns
+        assert call.own_instructions == own + each * turns
+        assert call.instructions == own + (each + 3) * turns
+    (inner,) = jumps.calls
+    assert (inner.name, inner.times) == ("twice", 1)
+    assert jumps.instructions == 2 + 3
+
+
+@pytest.mark.parametrize("core", CORES)
+def test_calls_add_up_to_functions(build: Build, core: str):
+    result = run_program(build(CALLS, core), get_target(core), INPUTS[:N])
+    assert result.calls is not None
+    assert result.calls.instructions == result.instructions
+    assert result.calls.cycles == result.cycles_estimated
+    for item in result.functions:
+        cycles = sum(c.own_cycles for c in result.calls.walk() if c.name == item.name)
+        assert cycles == item.cycles_estimated
+
+
 @pytest.mark.parametrize("toolchain, target", BUILDS)
 def test_layers(build: Build, toolchain: str, target: str):
     body = """
