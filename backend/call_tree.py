@@ -2,8 +2,8 @@
 From the blocks that ran in each call to what the call cost with all that it called.
 
 A simulator that follows calls numbers them: a call is known by what made it, the place
-that it returns to and the function. Calls of one function from two places, as two layers
-make that share a kernel, are two calls; those from one place in a loop are one.
+that it returns to and the function. Calls of one function from two places are two
+calls, as of two layers that share a kernel; those from one place in a loop are one.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ class NativeBlockCounter:
     def __init__(self, engine: Engine, program: Program, library: ctypes.CDLL):
         base = min(segment.address for segment in program.segments)
         halfwords = (_code_end(program) - base + 1) // 2
-        self._functions = [symbol.address for symbol in program.functions]
+        self._functions: list[int] = [s.address for s in program.functions]
         self._blocks = np.zeros(MAX_BLOCKS, BLOCK_DTYPE)
         self._heads = np.zeros(halfwords, np.uint32)
         self._entries = np.zeros(halfwords, np.uint32)
@@ -170,14 +170,10 @@ class NativeBlockCounter:
         if self._state.lost_calls:
             return None
         used = self._calls[: self._state.calls_used]
+        addresses = [0, *self._functions]
         return [
-            CallSite(parent, self._functions[function - 1] if function else 0, times)
-            for parent, function, times in zip(
-                used["parent"].tolist(),
-                used["function"].tolist(),
-                used["times"].tolist(),
-                strict=True,
-            )
+            CallSite(int(call["parent"]), addresses[call["function"]], times)
+            for call, times in zip(used, used["times"].tolist(), strict=True)
         ]
 
 
@@ -190,7 +186,9 @@ class PythonBlockCounter:
         self._previous = (0, 0, 0)
         self._entries = {symbol.address for symbol in program.functions}
         self._call = 0
-        self._numbers: dict[tuple[int, int, int, bool], int] = {(0, 0, 0, False): 0}
+        self._keys = [(0, 0, 0, False)]
+        """Of each call what made it, its function, where it returns to, if by a jump."""
+        self._numbers = {self._keys[0]: 0}
         self._times: Counter[int] = Counter()
         engine.hook_add(UC_HOOK_BLOCK, self._on_block)
 
@@ -204,12 +202,10 @@ class PythonBlockCounter:
         self._previous = key
 
     def _follow(self, engine: Engine, address: int, behind: int) -> None:
-        keys = list(self._numbers)
-        parent, function, site, tail = keys[self._call]
+        parent, function, site, tail = self._keys[self._call]
         if self._call and site == address:
             while tail:
-                self._call = parent
-                parent, _, _, tail = keys[self._call]
+                parent, _, _, tail = self._keys[parent]
             self._call = parent
         elif address in self._entries:
             back = engine.reg_read(arm_const.UC_ARM_REG_LR) & ~1
@@ -220,7 +216,10 @@ class PythonBlockCounter:
 
     def _enter(self, function: int, site: int, tail: bool) -> None:
         key = (self._call, function, site, tail)
-        self._call = self._numbers.setdefault(key, len(self._numbers))
+        if key not in self._numbers:
+            self._numbers[key] = len(self._keys)
+            self._keys.append(key)
+        self._call = self._numbers[key]
         self._times[self._call] += 1
 
     def blocks(self) -> list[BlockCount]:
@@ -232,7 +231,7 @@ class PythonBlockCounter:
     def calls(self) -> list[CallSite]:
         return [
             CallSite(parent, function, self._times[number])
-            for number, (parent, function, _, _) in enumerate(self._numbers)
+            for number, (parent, function, _, _) in enumerate(self._keys)
         ]
 
 
