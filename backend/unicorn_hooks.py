@@ -170,11 +170,9 @@ class NativeBlockCounter:
         if self._state.lost_calls:
             return None
         used = self._calls[: self._state.calls_used]
-        addresses = [0, *self._functions]
-        return [
-            CallSite(int(call["parent"]), addresses[call["function"]], times)
-            for call, times in zip(used, used["times"].tolist(), strict=True)
-        ]
+        addresses = np.array([0, *self._functions])[used["function"]]
+        columns = (used["parent"].tolist(), addresses.tolist(), used["times"].tolist())
+        return [CallSite(*row) for row in zip(*columns, strict=True)]
 
 
 class PythonBlockCounter:
@@ -187,7 +185,7 @@ class PythonBlockCounter:
         self._entries = {symbol.address for symbol in program.functions}
         self._call = 0
         self._keys = [(0, 0, 0, False)]
-        """Of each call what made it, its function, where it returns to, if by a jump."""
+        """Of each call what made it, what was called, where it returns to, if jumped."""
         self._numbers = {self._keys[0]: 0}
         self._times: Counter[int] = Counter()
         engine.hook_add(UC_HOOK_BLOCK, self._on_block)
