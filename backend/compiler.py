@@ -395,13 +395,16 @@ def describe(
                 "op": layer.op,
                 "name": layer.name,
                 "kernel": layer.kernel,
+                "kind": layer.kind,
                 "macs": layer.macs,
+                "elements": layer.elements,
                 "live_bytes": live,
                 "at": layer.at,
                 "bytes": layer.size,
             }
             for layer, live in zip(info.layers, memory.live, strict=True)
         ],
+        "kinds": info.kinds,
     }
 
 

@@ -7,7 +7,7 @@ network's function and of the calls that its layers became.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from xdsl.dialects import arith, func, memref
@@ -22,6 +22,7 @@ from xdsl.dialects.builtin import (
     StringAttr,
 )
 from xdsl.ir import Attribute, SSAValue
+from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.attributes import TensorAttr
@@ -30,6 +31,7 @@ from tinyml.dialects.layer import buffer_bytes, buffer_type, integers
 from tinyml.dialects.network import layer_calls
 from tinyml.dialects.views import root
 from tinyml.passes.arena import align_up
+from tinyml.passes.layer_kind import ELEMENTS, KIND
 from tinyml.passes.stage_plan import STAGE
 
 
@@ -76,7 +78,11 @@ class LayerInfo:
     op: str
     name: str
     kernel: str
+    kind: str
+    """Layers of a kind do like work (`layer_kind`)."""
     macs: int
+    elements: int
+    """Of its largest input or of its output."""
     at: int
     size: int
 
@@ -86,6 +92,9 @@ class StageInfo:
     """A stage: its layers, its decision, what its rings take, and its extra work."""
 
     ops: tuple[str, ...]
+    kinds: tuple[str, ...]
+    macs: tuple[int, ...]
+    elements: tuple[int, ...]
     grid: tuple[int, ...]
     halo: tuple[str, ...]
     bytes: int
@@ -104,6 +113,8 @@ class NetworkInfo:
     constants: dict[str, int]
     """Bytes of each constant in flash, with what its alignment adds."""
     stages: tuple[StageInfo, ...] = ()
+    kinds: dict[str, str] = field(default_factory=dict[str, str])
+    """Of each kernel function the kind of its layer."""
 
     @property
     def module(self) -> ModuleOp:
@@ -145,16 +156,29 @@ def network_info(module: ModuleOp) -> NetworkInfo:
             for call in layer_calls(module)
             if isinstance(found := call.attributes.get(STAGE), DictionaryAttr)
         ),
+        kernel_kinds(module),
     )
+
+
+def kernel_kinds(module: ModuleOp) -> dict[str, str]:
+    """Of each kernel function the kind of its layer."""
+    return {
+        op.sym_name.data: kind.data
+        for op in module.ops
+        if isinstance(op, func.FuncOp)
+        and isinstance(kind := op.attributes.get(KIND), StringAttr)
+    }
 
 
 def stage_info(stage: DictionaryAttr) -> StageInfo:
     """From what `tinyml-lower-stages` leaves on the call of a stage."""
     data = stage.data
-    grid = data["grid"]
     return StageInfo(
         names(data["ops"]),
-        integers(grid),
+        names(data["kinds"]),
+        integers(data["macs"]),
+        integers(data["elements"]),
+        integers(data["grid"]),
         names(data["halo"]),
         integer(dict(data), "bytes"),
         integer(dict(data), "extra_macs"),
@@ -226,6 +250,8 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
     output = call.operands[-1]
     tensor = integer(call.attributes, "tinyml.tensor", -1)
     imported = integer(call.attributes, "tinyml.position", -1)
+    kernel = SymbolTable.lookup_symbol(call, call.callee)
+    kind = kernel.attributes.get(KIND) if isinstance(kernel, func.FuncOp) else None
     return LayerInfo(
         integer(call.attributes, "tinyml.index", position),
         None if tensor < 0 else tensor,
@@ -233,7 +259,9 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
         op.data,
         name_of(call),
         call.callee.string_value(),
+        kind.data if isinstance(kind, StringAttr) else op.data.removeprefix("tinyml."),
         integer(call.attributes, "tinyml.macs", 0),
+        integer(call.attributes, ELEMENTS, 0),
         arena_offset(output),
         buffer_bytes(buffer_type(output)),
     )

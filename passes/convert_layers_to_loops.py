@@ -4,7 +4,8 @@ Turns each layer into a call of a kernel function that holds its loops.
 Expects a network of `tinyml` layers. Guarantees that only `func`, `scf`, `memref` and
 `arith` ops compute afterwards (buffers stay `tinyml.alloc` until
 `tinyml-lower-arena`), that integers are signless, and that each call carries the
-layer's discardable attributes and location, with `tinyml.op` and `tinyml.macs` added.
+layer's discardable attributes and location, with `tinyml.op`, `tinyml.macs` and
+`tinyml.elements` added; functions have the layer's `tinyml.kind` (`layer_kind.py`).
 
 A kernel takes the layer's inputs, its constants and its output as arguments, in that
 order, and holds nothing of the network but the layer's own numbers.
@@ -69,6 +70,7 @@ from tinyml.dialects.views import view_of
 from tinyml.passes.constant_pool import erase_unused_constants, globals_of
 from tinyml.passes.count_macs import counter
 from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
+from tinyml.passes.layer_kind import ELEMENTS, KIND, layer_elements, layer_kind
 from tinyml.passes.loops import (
     elementwise,
     log_softmax,
@@ -192,6 +194,7 @@ class Outliner:
         call.attributes |= op.attributes
         call.attributes["tinyml.op"] = StringAttr(op.name)
         call.attributes["tinyml.macs"] = IntegerAttr(op.macs(), i64)
+        call.attributes[ELEMENTS] = IntegerAttr(layer_elements(op), i64)
         Rewriter.replace_op(op, [*constants.values(), call], [])
 
     def build_kernel(
@@ -209,6 +212,7 @@ class Outliner:
         types = [argument.type for argument in block.args]
         function = func.FuncOp(name, (types, []), Region(block), visibility="private")
         function.attributes["no_inline"] = UnitAttr()
+        function.attributes[KIND] = StringAttr(layer_kind(op))
         function.location = op.location
         Rewriter.insert_op(function, InsertPoint.before(self.network))
 

@@ -32,6 +32,7 @@ from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import (
     ArrayAttr,
+    DenseArrayBase,
     DictionaryAttr,
     IntegerAttr,
     MemRefType,
@@ -59,6 +60,7 @@ from tinyml.passes.convert_layers_to_loops import (
     scratch_offset,
 )
 from tinyml.passes.geometry import Range
+from tinyml.passes.layer_kind import ELEMENTS, layer_elements, layer_kind
 from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.reading import declare_readers
@@ -122,6 +124,7 @@ class StageLowering:
         call.attributes["tinyml.op"] = StringAttr(stage.name)
         work = sum(parts.plan.schedule.work)
         call.attributes["tinyml.macs"] = IntegerAttr(work, i64)
+        call.attributes[ELEMENTS] = IntegerAttr(layer_elements(stage), i64)
         call.attributes[STAGE] = self.summary(work)
         Rewriter.replace_op(stage, [*views, call], [])
 
@@ -129,10 +132,15 @@ class StageLowering:
         """What a report says of the stage."""
         parts = self.parts
         names = [layer_name(layer) for layer in parts.layers]
+        kinds = [layer_kind(layer) for layer in parts.layers]
+        elements = [layer_elements(layer) for layer in parts.layers]
         extra = work - sum(layer.macs() for layer in parts.layers)
         return DictionaryAttr(
             {
                 "ops": ArrayAttr(StringAttr(name) for name in names),
+                "kinds": ArrayAttr(StringAttr(kind) for kind in kinds),
+                "macs": DenseArrayBase.from_list(i64, parts.plan.schedule.work),
+                "elements": DenseArrayBase.from_list(i64, elements),
                 "grid": parts.stage.grid,
                 "halo": ArrayAttr(StringAttr(kept) for kept in parts.stage.halo),
                 "bytes": IntegerAttr(parts.plan.scratch, i64),

@@ -16,6 +16,7 @@ from xdsl.dialects.builtin import (
     IndexType,
     LocationAttr,
     MemRefType,
+    StringAttr,
     UnitAttr,
     i8,
     i32,
@@ -34,6 +35,7 @@ from tinyml.passes.convert_layers_to_loops import (
     signless,
 )
 from tinyml.passes.count_macs import counter
+from tinyml.passes.layer_kind import KIND, layer_kind
 from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.loops.kernel import Image, Kernel, Part
 from tinyml.passes.loops.pooling import lower_gather
@@ -144,7 +146,10 @@ class StageKernel:
         else:
             self.lower_alike(k, layer, arguments, operands)
         self.mirror(k, layer, images.get(names[-1]), turn)
-        return kernel_function(parts.kernel_name(self.number), block, layer.location)
+        name = parts.kernel_name(self.number)
+        function = kernel_function(name, block, layer.location)
+        function.attributes[KIND] = StringAttr(layer_kind(layer))
+        return function
 
     def bytes_type(self, value: SSAValue) -> MemRefType:
         ring = self.parts.plan.ring(value)

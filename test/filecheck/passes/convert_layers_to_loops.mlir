@@ -13,7 +13,7 @@ func.func @main(%x: memref<1x4x4x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 }
 
 // A kernel gets inputs, constants and output, and does not know the network.
-// CHECK:      func.func private @layer_00_conv2d(%input: memref<1x4x4x1xi8>, %weights: memref<2x3x3x1xi8>, %bias: memref<2xi32>, %requant: memref<2x2xi32>, %output: memref<1x4x4x2xi8>) attributes {no_inline} {
+// CHECK:      func.func private @layer_00_conv2d(%input: memref<1x4x4x1xi8>, %weights: memref<2x3x3x1xi8>, %bias: memref<2xi32>, %requant: memref<2x2xi32>, %output: memref<1x4x4x2xi8>) attributes {no_inline, tinyml.kind = "conv2d 3x3 of 1"} {
 // Loops of one turn are not built: neither over the batch nor over input channels.
 // CHECK:      scf.for %oy = %c0 to %c4 step %c1 {
 // Border rows see fewer taps: those whose input row is in [0, 4).
@@ -51,12 +51,12 @@ func.func @main(%x: memref<1x4x4x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // CHECK-NEXT:       memref.store [[BYTE]], %output_1[%pixel_1, %oc]
 
 // The call keeps the layer's attributes and says what it computes: 4*4*2 outputs of 9
-// multiply-accumulates.
+// multiply-accumulates, which are more elements than inputs.
 // CHECK:      func.func @main(
 // CHECK-NEXT: [[W:%[0-9]+]] = memref.get_global @w
 // CHECK-NEXT: [[B:%[0-9]+]] = memref.get_global @b
 // CHECK-NEXT: [[RQ:%[0-9]+]] = memref.get_global @rq
-// CHECK-NEXT: func.call @layer_00_conv2d(%x, [[W]], [[B]], [[RQ]], %y) {tinyml.live_bytes = 48 : i64, tinyml.op = "tinyml.conv2d", tinyml.macs = 288 : i64}
+// CHECK-NEXT: func.call @layer_00_conv2d(%x, [[W]], [[B]], [[RQ]], %y) {tinyml.live_bytes = 48 : i64, tinyml.op = "tinyml.conv2d", tinyml.macs = 288 : i64, tinyml.elements = 32 : i64}
 // CHECK-NEXT: func.return
 
 // Both kernel and call are where the layer was.

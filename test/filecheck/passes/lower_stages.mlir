@@ -11,7 +11,7 @@ func.func @main(%x: memref<1x8x8x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 
 // A kernel makes a block of pixels of one row, wherever the pixels lie: here in a ring
 // of two rows and three pixels, of which the first two stand behind the last once more.
-// CHECK:      func.func private @stage_00_0_max_pool2d(%y: index, %x: index, %input: memref<128xi8>, %output: memref<42xi8>) attributes {no_inline} {
+// CHECK:      func.func private @stage_00_0_max_pool2d(%y: index, %x: index, %input: memref<128xi8>, %output: memref<42xi8>) attributes {no_inline, tinyml.kind = "max_pool2d"} {
 // CHECK:        %slot = arith.remsi %{{.*}}, %c19 : index
 // CHECK:        memref.store %{{.*}}, %{{.*}}[%slot, %c] : memref<21x2xi8>
 // CHECK:        [[EARLY:%[0-9]+]] = arith.cmpi slt, %slot_1, %c2 : index
@@ -37,7 +37,7 @@ func.func @main(%x: memref<1x8x8x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // What is known of the stage goes to its call.
 // CHECK:      func.func @main
 // CHECK:        %rings = tinyml.alloc at {{[0-9]+}} : memref<42xi8>
-// CHECK:        func.call @stage_00(%x_1, %rings, %y_1) {{.*}}tinyml.op = "tinyml.stage", tinyml.macs = 0 : i64, tinyml.stage = {ops = ["tinyml.max_pool2d", "last"], grid = array<i64: 1, 1>, halo = ["cache", "cache"], bytes = 42 : i64, extra_macs = 0 : i64}
+// CHECK:        func.call @stage_00(%x_1, %rings, %y_1) {{.*}}tinyml.op = "tinyml.stage", tinyml.macs = 0 : i64, tinyml.elements = 128 : i64, tinyml.stage = {ops = ["tinyml.max_pool2d", "last"], kinds = ["max_pool2d", "max_pool2d"], macs = array<i64: 0, 0>, elements = array<i64: 128, 128>, grid = array<i64: 1, 1>, halo = ["cache", "cache"], bytes = 42 : i64, extra_macs = 0 : i64}
 
 // Whole rows: three of them, and no loop over columns but the kernel's own.
 // ROWS:      func.func private @stage_00(%x: memref<128xi8>, %rings: memref<48xi8>, %y: memref<128xi8>)
