@@ -44,6 +44,8 @@ PASSES = {
     "tinyml-read-input": ("read_input", "ReadInputPass"),
     "tinyml-schedule": ("schedule", "SchedulePass"),
     "tinyml-select-kernels": ("select_kernels", "SelectKernelsPass"),
+    "tinyml-outline-hot-loops": ("outline_hot_loops", "OutlineHotLoopsPass"),
+    "tinyml-select-thumb": ("select_thumb", "SelectThumbPass"),
     "tinyml-thumb-allocate": ("thumb_allocate", "ThumbAllocatePass"),
     "tinyml-thumb-park": ("thumb_park", "ThumbParkPass"),
     "tinyml-thumb-schedule": ("thumb_schedule", "ThumbSchedulePass"),
