@@ -39,11 +39,13 @@ from xdsl.utils.exceptions import DiagnosticException
 from tinyml.backend.acle_c import acle_functions, c_macro
 from tinyml.backend.c_comment import comment
 from tinyml.backend.constant_buffers import constant_buffers
-from tinyml.backend.thumb_printer import print_thumb_function
+from tinyml.backend.thumb_printer import PRELUDE as THUMB_PRELUDE
+from tinyml.backend.thumb_printer import print_thumb_function, thumb_alternative
 from tinyml.dialects import acle
 from tinyml.dialects.constants import global_array
 from tinyml.dialects.reading import READS_INPUT
 from tinyml.dialects.thumb_control import FuncOp as ThumbFuncOp
+from tinyml.dialects.thumb_control import RetOp
 
 RESERVED = frozenset(
     """
@@ -209,7 +211,9 @@ def symbols_around(function: func.FuncOp) -> set[str]:
     module = function.parent_op()
     assert isinstance(module, ModuleOp)
     return {
-        op.sym_name.data for op in module.ops if isinstance(op, func.FuncOp | GlobalOp)
+        op.sym_name.data
+        for op in module.ops
+        if isinstance(op, func.FuncOp | GlobalOp | ThumbFuncOp)
     }
 
 
@@ -373,23 +377,30 @@ class FunctionPrinter:
 
     # Statements
 
+    @property
+    def head(self) -> str:
+        """What stands before the parameters."""
+        visibility = self.function.sym_visibility
+        static = "static " if visibility and visibility.data == "private" else ""
+        return f"{static}void {self.function.sym_name.data}"
+
+    def parameters(self) -> list[str]:
+        arguments = self.function.body.block.args
+        return [self.variable(argument, self.name(argument)) for argument in arguments]
+
     def print(self) -> None:
         function = self.function
         block = function.body.block
-        arguments: list[str] = []
-        for argument in block.args:
-            arguments.append(self.variable(argument, self.name(argument)))
-        visibility = function.sym_visibility
-        static = "static " if visibility and visibility.data == "private" else ""
+        arguments = self.parameters()
         if isinstance(function.location, NameLoc):
             self.line(comment(function.location.desc.data))
+        head = self.head
         if "no_inline" in function.attributes:
-            static = f"TINYML_NO_INLINE {static}"
-        head = f"{static}void {function.sym_name.data}("
-        signature = f"{head}{', '.join(arguments) or 'void'})"
+            head = f"TINYML_NO_INLINE {head}"
+        signature = f"{head}({', '.join(arguments) or 'void'})"
         if len(signature) > 80:
             joined = ",\n    ".join(arguments)
-            signature = f"{head}\n    {joined})"
+            signature = f"{head}(\n    {joined})"
         self.line(f"{signature} {{")
         with self.indented():
             for argument in block.args:
@@ -540,10 +551,18 @@ class FunctionPrinter:
 def print_function(output: IO[str], function: func.FuncOp) -> None:
     """
     Prints a function. A declared hook becomes a macro that does nothing; what reads an
-    input is declared, and defined by the user.
+    input is declared, and defined by the user. What has an alternative in instructions
+    is printed as both.
     """
     name = function.sym_name.data
-    if not function.is_declaration:
+    if thumb := thumb_alternative(function):
+        printer = FunctionPrinter(output, function)
+        output.write("#if defined(TINYML_HAS_THUMB)\n")
+        print_thumb_function(output, thumb, printer.head, printer.parameters())
+        output.write("#else\n")
+        FunctionPrinter(output, function).print()
+        output.write("#endif\n")
+    elif not function.is_declaration:
         FunctionPrinter(output, function).print()
     elif "tinyml.hook" in function.attributes:
         output.write(f"#ifndef {name}\n#define {name}(layer) ((void)(layer))\n#endif\n")
@@ -553,16 +572,26 @@ def print_function(output: IO[str], function: func.FuncOp) -> None:
         raise DiagnosticException(f"tinyml-c: @{name} is declared but not a hook")
 
 
-def thumb_parameters(function: ThumbFuncOp) -> list[str]:
-    """The C types of the arguments of a function in assembly."""
-    if function.c_types is None:
-        return ["uint32_t"] * len(function.body.block.args)
-    return [
-        f"const {c_type(type.element_type)} *"
-        if isinstance(type, MemRefType)
-        else c_type(type)
-        for type in function.c_types
+def print_only_thumb(output: IO[str], function: ThumbFuncOp) -> None:
+    """Prints a function that there is in instructions only."""
+    arguments = function.body.block.args
+    types = ["uint32_t"] * len(arguments)
+    if function.c_types is not None:
+        types = [
+            f"const {c_type(type.element_type)} *"
+            if isinstance(type, MemRefType)
+            else c_type(type)
+            for type in function.c_types
+        ]
+    parameters = [
+        f"{type}{'' if type.endswith('*') else ' '}a{index}"
+        for index, type in enumerate(types)
     ]
+    ret = function.body.block.last_op
+    assert isinstance(ret, RetOp)
+    result = "void" if ret.value is None else "int32_t"
+    head = f"{result} {function.sym_name.data}"
+    print_thumb_function(output, function, head, parameters)
 
 
 def reader_declaration(name: str) -> str:
@@ -651,7 +680,10 @@ def print_code(output: IO[str], module: ModuleOp, has_header: bool = False) -> N
     if any(isinstance(op, math_dialect.FmaOp) for op in module.walk()):
         output.write(FMAF)
     output.write(acle_functions(module.walk()))
+    if any(isinstance(op, ThumbFuncOp) for op in module.ops):
+        output.write(THUMB_PRELUDE)
     declare_constants(output, module)
+    alternatives = {thumb_alternative(op) for op in module.ops}
     for op in module.ops:
         match op:
             case func.FuncOp() if has_header and is_reader(op):
@@ -659,9 +691,11 @@ def print_code(output: IO[str], module: ModuleOp, has_header: bool = False) -> N
             case func.FuncOp():
                 output.write("\n")
                 print_function(output, op)
+            case ThumbFuncOp() if op in alternatives:
+                pass
             case ThumbFuncOp():
                 output.write("\n")
-                print_thumb_function(output, op, thumb_parameters(op))
+                print_only_thumb(output, op)
             case GlobalOp():
                 pass
             case _:

@@ -15,7 +15,10 @@ from dataclasses import dataclass
 from xdsl.context import Context
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import ModuleOp, StringAttr, SymbolRefAttr
+from xdsl.ir import Attribute
 from xdsl.passes import ModulePass
+
+from tinyml.dialects.thumb_control import FuncOp as ThumbFuncOp
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,14 @@ class PrefixSymbolsPass(ModulePass):
         def renamed(name: str) -> str:
             return f"{self.prefix}_{name}"
 
+        def rename(attributes: dict[str, Attribute]) -> None:
+            for key, attr in attributes.items():
+                if isinstance(attr, SymbolRefAttr):
+                    attributes[key] = SymbolRefAttr(renamed(attr.string_value()))
+
         for inner in op.walk():
-            if isinstance(inner, func.FuncOp | memref.GlobalOp):
+            if isinstance(inner, func.FuncOp | memref.GlobalOp | ThumbFuncOp):
                 name = renamed(inner.sym_name.data)
                 inner.properties["sym_name"] = StringAttr(name)
-            for key, attr in inner.properties.items():
-                if isinstance(attr, SymbolRefAttr):
-                    name = renamed(attr.string_value())
-                    inner.properties[key] = SymbolRefAttr(name)
+            rename(inner.properties)
+            rename(inner.attributes)

@@ -1,7 +1,7 @@
 // RUN: tinyml-opt %s -p tinyml-thumb-allocate -t tinyml-c | filecheck %s
 // RUN: tinyml-opt %s -t tinyml-c --verify-diagnostics | filecheck %s --check-prefix=EARLY
 
-// CHECK:      __attribute__((naked, used)) void sums(
+// CHECK:      TINYML_NAKED void sums(
 // CHECK-NEXT:     const int8_t *a0 __attribute__((unused)),
 // CHECK-NEXT:     const int32_t *a1 __attribute__((unused)),
 // CHECK-NEXT:     int32_t a2 __attribute__((unused))) {

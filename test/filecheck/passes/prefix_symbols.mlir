@@ -19,3 +19,14 @@ func.func @main(%x: memref<4xi8> {tinyml.input = #tinyml.tensor<"w">}) {
   // CHECK:      func.call @kws_layer_end(%c0) {tinyml.op = "w"}
   func.return
 }
+
+// Instructions, and the function that they are for.
+// CHECK:      func.func private @kws_hot() attributes {tinyml.thumb = @kws_hot_thumb}
+func.func private @hot() attributes {tinyml.thumb = @hot_thumb} {
+  func.return
+}
+
+// CHECK:      thumb.func @kws_hot_thumb() {
+thumb.func @hot_thumb() {
+  thumb.ret
+}
