@@ -19,6 +19,11 @@ HARNESS_FUNCTIONS = frozenset({"main", "reset"})
 """Functions of the harness that are not called `harness_*`."""
 
 
+def is_harness(function: str) -> bool:
+    """True for a function of the code around the network."""
+    return function.startswith("harness_") or function in HARNESS_FUNCTIONS
+
+
 @dataclasses.dataclass(frozen=True)
 class BlockCount:
     """Code that ran from its start to its end."""
@@ -45,7 +50,7 @@ class FunctionProfile:
     @property
     def is_harness(self) -> bool:
         """True for the code around the network."""
-        return self.name.startswith("harness_") or self.name in HARNESS_FUNCTIONS
+        return is_harness(self.name)
 
 
 class ProfileError(Exception):

@@ -26,6 +26,7 @@ from xdsl.utils.hints import isa
 
 from tinyml.backend.block_profile import FunctionProfile
 from tinyml.backend.c_package import harness_glue, harness_hooks, is_asked
+from tinyml.backend.layer_profile import profile_network
 from tinyml.backend.poison import unwritten_reads
 from tinyml.backend.simulator import RunResult, SimulatorName, run_program
 from tinyml.backend.target_machine import TargetMachine, get_target
@@ -374,6 +375,7 @@ def run_directory(
         layers_equal = at_layer is None and recorded.ok
         difference = at_layer or difference
     functions = inference_functions(result, report)
+    profile = profile_network(result.calls, report)
     faults = list(result.faults)
     if recorded is not None:
         faults += [f for f in recorded.faults if f not in faults]
@@ -401,6 +403,7 @@ def run_directory(
         "unwritten_reads": changed,
         "faults": faults,
         "functions": [dataclasses.asdict(item) for item in functions],
+        "profile": None if profile is None else dataclasses.asdict(profile),
     }
 
 
