@@ -51,7 +51,7 @@ from tinyml.dialects.tinyml import (
 )
 from tinyml.interp.moving import modes, nearest_places
 from tinyml.interp.resampling import bilinear_taps
-from tinyml.passes.loops.dot import PIXELS
+from tinyml.passes.loops.dot import PIXELS, high_factors, is_flat
 
 NEVER = np.int64(1) << 60
 """Where the first element would be of a step that reads none."""
@@ -136,7 +136,9 @@ def dot_steps(op: Conv2DOp, backward: bool) -> Steps:
     depth, channels = shape(op.input)[-1], shape(op.output)[-1]
     every = np.zeros(channels, np.int64)
     by_element = windowed(op, (every, every + depth))
-    _, _, columns, _ = shape(op.output)
+    batch, rows, columns, _ = shape(op.output)
+    if is_flat(op) and high_factors(op) is not None:
+        columns *= batch * rows
     first, end = (ends.reshape(-1, columns * channels) for ends in by_element.reads[0])
     block = np.arange(columns * channels) // (PIXELS * channels)
     starts = np.flatnonzero(np.diff(block, prepend=-1))

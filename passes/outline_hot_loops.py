@@ -136,7 +136,7 @@ class HotLoop:
         for op in loop.walk():
             if isinstance(op, scf.ForOp):
                 self.ranges[op.body.block.args[0]] = turns(op)
-            elif op.regions:
+            elif op.regions or isinstance(op, func.CallOp):
                 raise NotHot(f"{op.name} is in it")
         for op in accesses(loop):
             self.add(op)

@@ -18,11 +18,19 @@ from xdsl.dialects import memref
 from xdsl.dialects.builtin import MemRefType, i16
 from xdsl.ir import SSAValue
 
-from tinyml.dialects.acle import LoadWordOp, SmladOp, SmmlarOp, StoreWordOp, Sxtb16Op
+from tinyml.dialects.acle import (
+    LoadWordOp,
+    PkhbtOp,
+    SmladOp,
+    SmmlarOp,
+    StoreWordOp,
+    Sxtb16Op,
+)
 from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, integers, shape
 from tinyml.dialects.weighted import Conv2DOp, WeightedOp
-from tinyml.passes.dot_packing import GROUP, QUAD, Packed, pack, padded
+from tinyml.passes.dot_packing import GROUP, QUAD, folded_bias, padded, segments
+from tinyml.passes.dot_stream import Stream, stream
 from tinyml.passes.loops.kernel import Carried, Image, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.requantize import may_wrap, requantize, table_factor
@@ -31,8 +39,14 @@ from tinyml.passes.loops.weighted import constant_array
 PIXELS = 2
 """Output pixels that are computed together."""
 
-UNROLL = 4
-"""Words of activations that a turn of the innermost loop takes."""
+MOST_WORDS = 32
+"""Words of activations that are taken without a loop, and that a turn takes at most."""
+
+WIDENED = 4
+"""Words of activations that are loaded before they are widened and stored."""
+
+TURNED = 2
+"""How often that is done in a turn of a loop."""
 
 WORD = 4
 """Bytes."""
@@ -57,6 +71,19 @@ def window_words(op: Conv2DOp) -> int:
     return along_h.kernel * across * segment_words(op)
 
 
+def is_pointwise(op: Conv2DOp) -> bool:
+    """Whether each window is a pixel of the image."""
+    return all(
+        axis.kernel == 1 and not axis.pad_before and not axis.pad_after
+        for axis in op.window.axes
+    )
+
+
+def is_flat(op: Conv2DOp) -> bool:
+    """Whether each pixel is made of the one that has the same number."""
+    return is_pointwise(op) and all(axis.stride == 1 for axis in op.window.axes)
+
+
 def dot_scratch(op: Conv2DOp, columns: int) -> int:
     """
     Bytes of scratch memory of a kernel that makes so many columns at a time: the
@@ -65,12 +92,27 @@ def dot_scratch(op: Conv2DOp, columns: int) -> int:
     return min(PIXELS, columns) * window_words(op) * WORD
 
 
-def packed_weights(op: Conv2DOp) -> Packed:
+def packed_weights(op: Conv2DOp) -> Stream:
+    """What the kernel multiplies with; factors are with it if they are high ones."""
     weights = constant_array(op, "weights").reshape(op.output_channels, -1)
     bias = np.zeros(op.output_channels, np.int32)
     if op.bias is not None:
         bias = constant_array(op, "bias")
-    return pack(weights, bias, integers(op.zero_points)[0], segment(op))
+    factors = high_factors(op)
+    if factors is None:
+        factors = np.zeros((op.output_channels, 0), np.int32)
+    start = folded_bias(weights, bias, integers(op.zero_points)[0])
+    return stream(segments(weights, segment(op)), start, factors, GROUP)
+
+
+def turn_words(words: int) -> int:
+    """
+    Words of activations that a turn of the innermost loop takes: all of a few, else as
+    many as leave the fewest for the end.
+    """
+    if words <= MOST_WORDS:
+        return words
+    return min(range(MOST_WORDS // 2, MOST_WORDS + 1), key=lambda n: (words % n, -n))
 
 
 def high_factors(op: WeightedOp) -> np.ndarray | None:
@@ -92,6 +134,21 @@ def high_factors(op: WeightedOp) -> np.ndarray | None:
     return factors.astype(np.uint32).view(np.int32)
 
 
+def high_requantized(
+    k: Kernel, op: WeightedOp, acc: SSAValue, multiplier: SSAValue, power: SSAValue
+) -> SSAValue:
+    """The output byte of a sum, by a row of `high_factors`."""
+    zero_point = k.i32(integers(op.zero_points)[1])
+    low, high = integers(op.clamp)
+    scaled = k.insert(SmmlarOp(acc, multiplier, acc), "scaled")
+    # Ties go away from zero. Where negative results are all the least one, the way they
+    # are rounded does not matter.
+    if low != integers(op.zero_points)[1]:
+        scaled = k.add(scaled, k.shr(scaled, k.i32(31)), wrap=True)
+    shifted = k.insert(SmmlarOp(scaled, power, zero_point), "shifted")
+    return k.clamp(shifted, low, high)
+
+
 def finish(
     k: Kernel,
     op: WeightedOp,
@@ -103,29 +160,27 @@ def finish(
 ) -> None:
     """Requantization, zero point, clamp and store of one sum."""
     k.count(prod(op.weights_shape) // op.output_channels)
-    zero_point = k.i32(integers(op.zero_points)[1])
-    low, high = integers(op.clamp)
-    if high_factors(op) is None:
+    if high_factors(op) is not None:
+        first = k.load(factors, channel, k.index(0), hint="multiplier")
+        second = k.load(factors, channel, k.index(1), hint="power")
+        value = high_requantized(k, op, acc, first, second)
+    else:
+        low, high = integers(op.clamp)
         table = constant_array(op, "requant")
         factor = table_factor(k, factors, channel, table)
         scaled = requantize(k, acc, factor, op.rounding.data)
         wrap = may_wrap(factor, op.rounding.data)
-        shifted = k.add(scaled, zero_point, "shifted", wrap)
-    else:
-        first = k.load(factors, channel, k.index(0), hint="multiplier")
-        second = k.load(factors, channel, k.index(1), hint="power")
-        scaled = k.insert(SmmlarOp(acc, first, acc), "scaled")
-        # Ties go away from zero. Where negative results are all the least one, the way
-        # they are rounded does not matter.
-        if low != integers(op.zero_points)[1]:
-            scaled = k.add(scaled, k.shr(scaled, k.i32(31)), wrap=True)
-        shifted = k.insert(SmmlarOp(scaled, second, zero_point), "shifted")
-    k.store(k.clamp(shifted, low, high), y.pixels, pixel, channel)
+        zero_point = k.i32(integers(op.zero_points)[1])
+        value = k.clamp(k.add(scaled, zero_point, "shifted", wrap), low, high)
+    k.store(value, y.pixels, pixel, channel)
 
 
 def dot_tables(op: Conv2DOp) -> dict[str, np.ndarray]:
     """What the kernel reads."""
-    return {"packed_weights": packed_weights(op).words, "factors": factor_table(op)}
+    tables = {"packed_weights": packed_weights(op).words}
+    if high_factors(op) is None:
+        tables["factors"] = factor_table(op)
+    return tables
 
 
 def factor_table(op: WeightedOp) -> np.ndarray:
@@ -146,19 +201,23 @@ class DotKernel:
         self.x, self.y = k.image(operands, "input"), k.image(operands, "output")
         size = buffer_bytes(buffer_type(self.x.pixels))
         self.bytes = k.reshape(self.x.pixels, [size])
-        self.packed, self.factors = operands["packed_weights"], operands["factors"]
+        self.packed = operands["packed_weights"]
+        self.is_hot = high_factors(op) is not None
+        self.factors = self.packed if self.is_hot else operands["factors"]
         self.scratch = operands["scratch"]
         count = buffer_bytes(buffer_type(self.scratch)) // 2
         view = memref.ViewOp(self.scratch, k.index(0), [], MemRefType(i16, [count]))
         self.halves = k.insert(view, "halves")
-        packed = packed_weights(op)
-        self.raw, self.pairs = packed.raw, packed.pairs
+        self.stream = packed_weights(op)
         columns = shape(op.output)[2] if k.part is None else k.part.columns
         self.together = min(PIXELS, columns)
 
     def build(self) -> None:
         k = self.k
         batch, rows, columns, _ = shape(self.op.output)
+        if self.is_hot and is_flat(self.op) and k.part is None:
+            self.run(k.index(0), k.index(0), batch * rows * columns)
+            return
 
         def row(n: SSAValue, oy: SSAValue) -> None:
             if k.part is not None:
@@ -170,8 +229,14 @@ class DotKernel:
 
     def blocks(self, n: SSAValue, oy: SSAValue, first: SSAValue, columns: int) -> None:
         """The pixels of a row: pairs of them, and one more if their number is odd."""
-        k = self.k
-        even = columns // PIXELS * PIXELS
+        k, even = self.k, columns // PIXELS * PIXELS
+        if self.is_hot and is_pointwise(self.op):
+            _, height, _, _ = shape(self.op.input)
+            along_h, along_w = self.op.window.axes
+            y0 = k.add(k.mul(n, k.index(height)), k.mul(oy, k.index(along_h.stride)))
+            source = k.pixel(self.x, y0, k.mul(first, k.index(along_w.stride)))
+            self.run(source, self.target(n, oy, first), columns)
+            return
 
         def pair(i: SSAValue, _: Carried) -> None:
             if k.backward:
@@ -189,22 +254,154 @@ class DotKernel:
         for part in (rest, pairs) if k.backward else (pairs, rest):
             part()
 
+    def run(self, source: SSAValue, target: SSAValue, columns: int) -> None:
+        """The pixels of a row that are made of a pixel each."""
+        k, even = self.k, columns // PIXELS * PIXELS
+        along_w = self.op.window.axes[1]
+
+        def pixels(i: SSAValue, count: int) -> None:
+            first = k.add(source, k.mul(i, k.index(along_w.stride)))
+            self.copy_segment(first, k.index(0), count)
+            self.groups(k.add(target, i), count, hot=False)
+
+        def pair(i: SSAValue, _: Carried) -> None:
+            pixels(k.sub(k.index(even - PIXELS), i) if k.backward else i, PIXELS)
+
+        def last(i: SSAValue, _: Carried) -> None:
+            pixels(i, 1)
+
+        def pairs() -> None:
+            if even:
+                k.loop(0, even, pair, hint="i", step=PIXELS, hot=True)
+
+        def rest() -> None:
+            if even < columns:
+                k.loop(even, columns, last, hint="i", hot=True)
+
+        for part in (rest, pairs) if k.backward else (pairs, rest):
+            part()
+
+    def target(self, n: SSAValue, oy: SSAValue, ox: SSAValue) -> SSAValue:
+        k, rows = self.k, shape(self.op.output)[1]
+        return k.pixel(self.y, k.add(k.mul(n, k.index(rows)), oy), ox)
+
     def block(self, n: SSAValue, oy: SSAValue, ox: SSAValue, count: int) -> None:
-        k, (_, rows, _, channels) = self.k, shape(self.op.output)
-        for j in range(count):
-            self.widen(n, oy, k.add(ox, k.index(j)), j)
-        target = k.pixel(self.y, k.add(k.mul(n, k.index(rows)), oy), ox)
-        whole = channels // GROUP
+        def borders() -> None:
+            for j in range(count):
+                self.widen(n, oy, self.k.add(ox, self.k.index(j)), j)
 
-        def group(g: SSAValue, _: Carried) -> None:
-            self.group(g, target, count, GROUP)
-
-        if whole:
-            k.loop(0, whole, group, hint="g")
-        if rest := channels - whole * GROUP:
-            self.group(k.index(whole), target, count, rest)
+        self.k.either(
+            self.inside(oy, ox, count),
+            lambda: self.widen_inside(n, oy, ox, count),
+            borders,
+        )
+        self.groups(self.target(n, oy, ox), count, hot=self.is_hot)
 
     # Windows
+
+    def inside(self, oy: SSAValue, ox: SSAValue, count: int) -> SSAValue | None:
+        """Whether the windows of pixels lie in the image; None if they all do."""
+        k = self.k
+        _, height, width, _ = shape(self.op.input)
+        found: SSAValue | None = None
+        more = count - 1
+        for axis, at, size, others in zip(
+            self.op.window.axes, (oy, ox), (height, width), (0, more), strict=True
+        ):
+            if axis.pad_before or axis.pad_after:
+                first = k.sub(k.mul(at, k.index(axis.stride)), k.index(axis.pad_before))
+                reach = axis.extent + others * axis.stride
+                fits = self.within(first, k.index(0), k.index(size - reach + 1))
+                found = fits if found is None else k.both(found, fits)
+        return found
+
+    def widen_inside(self, n: SSAValue, oy: SSAValue, ox: SSAValue, count: int) -> None:
+        """The windows of neighbouring pixels, all inside of the image."""
+        k, op = self.k, self.op
+        along_h, along_w = op.window.axes
+        height = shape(op.input)[1]
+        y0 = k.sub(k.mul(oy, k.index(along_h.stride)), k.index(along_h.pad_before))
+        x0 = k.sub(k.mul(ox, k.index(along_w.stride)), k.index(along_w.pad_before))
+        corner = k.pixel(self.x, k.add(k.mul(n, k.index(height)), y0), x0)
+        across = 1 if along_w.dilation == 1 else along_w.kernel
+        words = segment_words(op)
+
+        def window_row(pixel: SSAValue, ky: SSAValue) -> None:
+            for kx in range(across):
+                number = k.add(k.mul(ky, k.index(across)), k.index(kx))
+                first = k.add(pixel, k.index(kx * along_w.dilation))
+                self.copy_segment(first, k.mul(number, k.index(words)), count)
+
+        if self.x.capacity is None:
+            pitch = along_h.dilation * self.x.pitch
+
+            def turn(ky: SSAValue, _: Carried) -> None:
+                window_row(k.add(corner, k.mul(ky, k.index(pitch))), ky)
+
+            k.loop(0, along_h.kernel, turn, hint="ky", hot=True)
+            return
+        pixels = [corner]
+        while len(pixels) < along_h.kernel:
+            pixels.append(k.rows_below(self.x, pixels[-1], along_h.dilation))
+
+        def once(_: SSAValue, __: Carried) -> None:
+            for ky, pixel in enumerate(pixels):
+                window_row(pixel, k.index(ky))
+
+        k.loop(0, 1, once, hint="once", hot=True)
+
+    def copy_segment(self, pixel: SSAValue, start: SSAValue, count: int) -> None:
+        """Segments of neighbouring pixels that lie inside of the image."""
+        k, depth = self.k, shape(self.op.input)[3]
+        apart = self.op.window.axes[1].stride * depth
+        length = segment(self.op)
+        source = k.mul(pixel, k.index(depth))
+
+        def quads(q: SSAValue, number: int) -> None:
+            """Loads some quads of each pixel, and stores them behind that."""
+            words: list[tuple[SSAValue, SSAValue, int]] = []
+            for i in range(number):
+                at = k.add(source, k.mul(k.add(q, k.index(i)), k.index(QUAD)))
+                place = k.add(start, k.mul(k.add(q, k.index(i)), k.index(2)))
+                for j in range(count):
+                    byte = k.add(at, k.index(j * apart))
+                    word = k.insert(LoadWordOp(self.bytes, byte), "quad")
+                    words.append((word, place, j))
+            for word, place, j in words:
+                for odd, ror in enumerate((0, 8)):
+                    wide = k.insert(Sxtb16Op(word, ror))
+                    self.store_word(wide, k.add(place, k.index(odd)), j)
+
+        whole = length // QUAD
+        together = WIDENED // count
+        turn = TURNED * together
+        looped = whole // turn * turn if whole > 2 * turn else 0
+        if looped:
+
+            def turns(q: SSAValue, _: Carried) -> None:
+                for i in range(TURNED):
+                    quads(k.add(q, k.index(i * together)), together)
+
+            k.loop(0, looped, turns, hint="q", step=turn)
+        for q in range(looped, whole, together):
+            quads(k.index(q), min(together, whole - q))
+        if length % QUAD:
+            for j in range(count):
+                self.copy_rest(k.add(source, k.index(j * apart)), start, j)
+
+    def copy_rest(self, source: SSAValue, start: SSAValue, j: int) -> None:
+        """The elements of a segment that make no quad; weights behind them are zero."""
+        k, length = self.k, segment(self.op)
+        first = length // QUAD * QUAD
+        rest = [
+            k.load_i32(self.bytes, k.add(source, k.index(e)))
+            for e in range(first, length)
+        ]
+        words = [rest[0], rest[min(1, len(rest) - 1)]]
+        if len(rest) > 2:
+            words[0] = k.insert(PkhbtOp(rest[0], rest[2], 16))
+        for odd, word in enumerate(words):
+            self.store_word(word, k.add(start, k.index(first // 2 + odd)), j)
 
     def widen(self, n: SSAValue, oy: SSAValue, ox: SSAValue, j: int) -> None:
         """The window of a pixel, as words between those of its neighbour."""
@@ -329,12 +526,31 @@ class DotKernel:
 
     # Sums
 
+    def groups(self, target: SSAValue, count: int, hot: bool) -> None:
+        """All channels of the pixels at hand."""
+        k, channels = self.k, shape(self.op.output)[3]
+        whole = channels // GROUP
+
+        def group(g: SSAValue, _: Carried) -> None:
+            self.group(g, target, count, GROUP)
+
+        if whole:
+            k.loop(0, whole, group, hint="g", hot=hot)
+        if rest := channels - whole * GROUP:
+
+            def tail(g: SSAValue, _: Carried) -> None:
+                self.group(g, target, count, rest)
+
+            k.loop(whole, whole + 1, tail, hint="g", hot=hot)
+
     def group(self, g: SSAValue, target: SSAValue, count: int, outputs: int) -> None:
         """Up to four channels of the pixels at hand."""
-        k = self.k
-        start = [k.load(self.packed, g, k.index(c), hint="acc") for c in range(GROUP)]
+        k, stream = self.k, self.stream
+        start = [self.word(g, channel, "acc") for channel in range(GROUP)]
         sums: Sequence[SSAValue] = start * count
-        turns = self.pairs // UNROLL * UNROLL
+        words = stream.activations
+        unroll = turn_words(words)
+        turns = words // unroll * unroll if words > unroll else 0
 
         def take(p: SSAValue, sums: Carried, words: int) -> Carried:
             found = list(sums)
@@ -347,24 +563,30 @@ class DotKernel:
             sums = k.loop(
                 0,
                 turns,
-                lambda p, sums: take(p, sums, UNROLL),
+                lambda p, sums: take(p, sums, unroll),
                 sums,
                 "p",
                 hints,
-                UNROLL,
+                unroll,
             )
-        if turns < self.pairs:
-            sums = take(k.index(turns), tuple(sums), self.pairs - turns)
+        if turns < words:
+            sums = take(k.index(turns), tuple(sums), words - turns)
+        self.finish(g, target, self.apart(sums, count), count, outputs)
+
+    def apart(self, sums: Sequence[SSAValue], count: int) -> list[SSAValue]:
+        """Takes the sums of low channels out of those of high ones."""
+        k, found = self.k, list(sums)
         for j in range(count):
-            mine = list(sums[j * GROUP : (j + 1) * GROUP])
-            if self.raw:
-                for c in (1, 3):
-                    apart = k.sub(mine[c], mine[c - 1], wrap=True)
-                    mine[c] = k.shr(apart, k.i32(8))
-            for c in range(outputs):
-                channel = k.add(k.mul(g, k.index(GROUP)), k.index(c), "oc")
-                pixel = k.add(target, k.index(j))
-                finish(k, self.op, self.factors, mine[c], channel, self.y, pixel)
+            for number in range(GROUP // 2):
+                if self.stream.raw(number):
+                    low, high = (j * GROUP + c for c in self.stream.pair(number))
+                    apart = k.sub(found[high], found[low], wrap=True)
+                    found[high] = k.shr(apart, k.i32(8))
+        return found
+
+    def word(self, g: SSAValue, number: int, hint: str) -> SSAValue:
+        """A word of the stream of a group."""
+        return self.k.load(self.packed, g, self.k.index(number), hint=hint)
 
     def multiply(
         self, g: SSAValue, word: SSAValue, sums: list[SSAValue], count: int
@@ -375,12 +597,49 @@ class DotKernel:
             k.insert(LoadWordOp(self.scratch, self.word_byte(word, j), True), "x")
             for j in range(count)
         ]
-        for pair in range(2):
-            at = k.add(k.mul(word, k.index(2)), k.index(GROUP + pair))
+        for number in range(GROUP // 2):
+            first = self.stream.weight_at(0, number)
+            at = k.add(k.mul(word, k.index(GROUP // 2)), k.index(first))
             both = k.load(self.packed, g, at, hint="w")
-            high = both if self.raw else k.insert(Sxtb16Op(both, 8))
+            raw = self.stream.raw(number)
+            high = both if raw else k.insert(Sxtb16Op(both, 8))
+            channels = self.stream.pair(number)
+            for j in range(count):
+                i = j * GROUP + channels[1]
+                sums[i] = k.insert(SmladOp(x[j], high, sums[i]), f"acc{i}")
             low = k.insert(Sxtb16Op(both))
-            for place, weights in ((1, high), (0, low)):
-                for j in range(count):
-                    i = j * GROUP + 2 * pair + place
-                    sums[i] = k.insert(SmladOp(x[j], weights, sums[i]), f"acc{i}")
+            for j in range(count):
+                i = j * GROUP + channels[0]
+                sums[i] = k.insert(SmladOp(x[j], low, sums[i]), f"acc{i}")
+
+    def finish(
+        self,
+        g: SSAValue,
+        target: SSAValue,
+        sums: Sequence[SSAValue],
+        count: int,
+        outputs: int,
+    ) -> None:
+        """Requantizes sums, and stores them in the end."""
+        k = self.k
+        results: list[tuple[SSAValue, SSAValue, SSAValue]] = []
+        for c in range(outputs):
+            channel = k.add(k.mul(g, k.index(GROUP)), k.index(c), "oc")
+            factors: list[SSAValue] = []
+            if self.is_hot:
+                first = self.stream.factor_at(c)
+                factors = [
+                    self.word(g, first + i, name)
+                    for i, name in enumerate(("multiplier", "power"))
+                ]
+            for j in range(count):
+                pixel = k.add(target, k.index(j))
+                acc = sums[j * GROUP + c]
+                if self.is_hot:
+                    k.count(prod(self.op.weights_shape) // self.op.output_channels)
+                    value = high_requantized(k, self.op, acc, factors[0], factors[1])
+                    results.append((value, pixel, channel))
+                else:
+                    finish(k, self.op, self.factors, acc, channel, self.y, pixel)
+        for value, pixel, channel in results:
+            k.store(value, self.y.pixels, pixel, channel)
