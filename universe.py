@@ -33,6 +33,7 @@ PASSES = {
     "tinyml-lower-stages": ("lower_stages", "LowerStagesPass"),
     "tinyml-lower-arena": ("lower_arena", "LowerArenaPass"),
     "tinyml-mark-readonly": ("mark_readonly", "MarkReadonlyPass"),
+    "tinyml-merge-kernels": ("merge_kernels", "MergeKernelsPass"),
     "tinyml-number-layers": ("number_layers", "NumberLayersPass"),
     "tinyml-overlap": ("overlap", "OverlapPass"),
     "tinyml-stream": ("stream", "StreamPass"),
@@ -49,6 +50,7 @@ PASSES = {
     "tinyml-thumb-allocate": ("thumb_allocate", "ThumbAllocatePass"),
     "tinyml-thumb-park": ("thumb_park", "ThumbParkPass"),
     "tinyml-thumb-schedule": ("thumb_schedule", "ThumbSchedulePass"),
+    "tinyml-thumb-spill": ("thumb_spill", "ThumbSpillPass"),
 }
 """Pass name: its module in `tinyml.passes` and its class."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 LOWERING = (
     "tinyml-annotate-memory,tinyml-lower-stages,tinyml-convert-layers-to-loops,"
     "tinyml-lower-arena,tinyml-insert-layer-hooks,dce,tinyml-mark-readonly,"
-    "tinyml-check-memory"
+    "tinyml-check-memory,tinyml-merge-kernels"
 )
 
 FOLDING = (
