@@ -31,9 +31,9 @@ func.func @main(%x: memref<2x3xui8> {tinyml.input = #tinyml.tensor<"x">}, %y: me
 
 // CALLS:      %v = memref.reinterpret_cast %a
 // CALLS:      func.call @layer_00_requantize(%x, %v)
-// CALLS:      func.call @layer_02_maximum(%w, %b, %z)
+// CALLS:      func.call @layer_01_maximum(%w, %b, %z)
 
-// In C a view is the pointer that it views.
+// In C a view is the pointer that it views. Both layers have one kernel.
 // C:      layer_00_requantize(x, a);
 // C:      layer_01_maximum(a, a, b);
-// C:      layer_02_maximum(a, b, y);
+// C:      layer_01_maximum(a, b, y);
