@@ -48,6 +48,13 @@ class Method(StrEnum):
     Windows that are widened into scratch memory, and packed weights: dot products of
     words, for two pixels and four channels at a time.
     """
+    DIRECT = "direct"
+    """
+    Packed weights, and words of the buffers as they are, without scratch memory: eight
+    channels of a row at a time.
+    """
+    PLANAR = "planar"
+    """Rows of single channels that are widened into scratch memory."""
 
 
 @irdl_attr_definition
@@ -55,7 +62,7 @@ class KernelAttr(ParametrizedAttribute):
     """
     How a layer is computed: `#tinyml.kernel<either>`. The traversal by channels says
     how many at a time: `#tinyml.kernel<channels, 4>`. A method that is not the plain
-    one is named: `#tinyml.kernel<forward, dot>`.
+    one is named: `#tinyml.kernel<forward, dot>`, `#tinyml.kernel<channels, 4, planar>`.
     """
 
     name = "tinyml.kernel"
@@ -108,7 +115,7 @@ class KernelAttr(ParametrizedAttribute):
         channels, method = 0, Method.PLAIN
         with parser.in_angle_brackets():
             traversal = parser.parse_str_enum(Traversal)
-            if parser.parse_optional_punctuation(","):
+            while parser.parse_optional_punctuation(","):
                 found = parser.parse_optional_str_enum(Method)
                 if found is None:
                     channels = parser.parse_integer(allow_boolean=False)

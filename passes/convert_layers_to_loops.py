@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from xdsl.context import Context
@@ -67,6 +67,7 @@ from tinyml.dialects.tinyml import (
     TransposeOp,
 )
 from tinyml.dialects.views import view_of
+from tinyml.dialects.weighted import WeightedOp
 from tinyml.passes.constant_pool import erase_unused_constants, globals_of
 from tinyml.passes.count_macs import counter
 from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
@@ -84,7 +85,9 @@ from tinyml.passes.loops import (
 )
 from tinyml.passes.loops.depthwise_by_channels import lower_by_channels
 from tinyml.passes.loops.depthwise_dot import depthwise_tables, lower_depthwise_dot
+from tinyml.passes.loops.depthwise_planar import lower_planar, planar_tables
 from tinyml.passes.loops.dot import dot_tables, lower_dot
+from tinyml.passes.loops.fully_connected_dot import is_row, lower_rows, row_tables
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 
@@ -123,9 +126,19 @@ def scratch_offset(op: LayerOp) -> int | None:
     return at.value.data if isinstance(at, IntegerAttr) else None
 
 
+def packs_rows(op: LayerOp) -> TypeGuard[WeightedOp]:
+    """Whether a kernel takes rows of activations and packed weights."""
+    fast = kernel_of(op).method in (Method.DOT, Method.DIRECT)
+    return fast and isinstance(op, WeightedOp) and is_row(op)
+
+
 def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
     """What builds the loops of a layer's kernel."""
     kernel = kernel_of(op)
+    if kernel.method is Method.PLANAR:
+        return lower_planar
+    if packs_rows(op):
+        return lower_rows
     if kernel.method is Method.DOT:
         return lower_dot if isinstance(op, Conv2DOp) else lower_depthwise_dot
     by_channels = kernel.traversal is Traversal.CHANNELS
@@ -134,12 +147,19 @@ def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
 
 def named_constants(op: LayerOp) -> dict[str, tuple[SymbolRefAttr, MemRefType]]:
     """The constants that a kernel reads as the layer names them."""
-    packed = kernel_of(op).method is Method.DOT and isinstance(op, Conv2DOp)
-    return {} if packed else op.constants()
+    method = kernel_of(op).method
+    packed = method is Method.DOT and isinstance(op, Conv2DOp)
+    packed = packed or packs_rows(op)
+    return {} if packed or method is Method.PLANAR else op.constants()
 
 
 def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
     """Tables that a kernel reads and the layer implies."""
+    if kernel_of(op).method is Method.PLANAR:
+        assert isinstance(op, DepthwiseConv2DOp)
+        return planar_tables(op)
+    if packs_rows(op):
+        return row_tables(op)
     if kernel_of(op).method is Method.DOT:
         assert isinstance(op, Conv2DOp | DepthwiseConv2DOp)
         packed = isinstance(op, Conv2DOp)

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from tinyml.dialects.kernel import Method, Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp, shape
-from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp
+from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnectedOp
+from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.dot import dot_scratch
+from tinyml.passes.loops.fully_connected_dot import row_scratch
 
 
 def delayed_rows(op: DepthwiseConv2DOp) -> int:
@@ -23,7 +25,11 @@ def layer_scratch(op: LayerOp, columns: int | None = None) -> int:
     kernel = kernel_of(op)
     if kernel.method is Method.DOT and isinstance(op, Conv2DOp):
         return dot_scratch(op, columns or shape(op.output)[2])
+    if kernel.method is Method.DOT and isinstance(op, FullyConnectedOp):
+        return row_scratch(op)
     if kernel.traversal is not Traversal.CHANNELS:
         return 0
     assert isinstance(op, DepthwiseConv2DOp)
+    if kernel.method is Method.PLANAR:
+        return 0 if columns else PlanarPlan.of(op).scratch
     return delayed_rows(op) * shape(op.output)[2] * kernel.channels

@@ -10,6 +10,7 @@ from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
+from tinyml.dialects.kernel import KERNEL, KernelAttr, Method, Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layer_name
 from tinyml.dialects.stage import Halo, StageOp
@@ -58,6 +59,11 @@ def make_stage(
         alloc.detach()
         body.add_op(alloc)
     for layer in group:
+        if kernel_of(layer).method is Method.PLANAR:
+            # There is no such kernel for parts of rows.
+            layer.attributes[KERNEL] = KernelAttr.get(
+                Traversal.EITHER, method=Method.DOT
+            )
         layer.detach()
         body.add_op(layer)
     return stage

@@ -25,16 +25,18 @@ from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
-from tinyml.dialects.kernel import REUSE, ReuseAttr, Traversal, kernel_of
+from tinyml.dialects.kernel import REUSE, Method, ReuseAttr, Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.stage import StageOp
+from tinyml.dialects.weighted import DepthwiseConv2DOp
 from tinyml.passes.access_order import (
     STEPS,
     backward_steps,
     least_above,
     least_below,
 )
+from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.stage_plan import stage_below
 
 LARGEST = 1 << 26
@@ -45,6 +47,9 @@ def reuses(op: LayerOp) -> list[ReuseAttr]:
     """The inputs that the layer's output may share bytes with, and how."""
     kernel, size = kernel_of(op), buffer_bytes(buffer_type(op.layer_output))
     if kernel.traversal is Traversal.CHANNELS:
+        assert isinstance(op, DepthwiseConv2DOp)
+        if kernel.method is Method.PLANAR and not PlanarPlan.of(op).fits_in_place:
+            return []
         return [ReuseAttr.get(0, size, buffer_bytes(buffer_type(op.operands[0])), True)]
     if isinstance(op, StageOp):
         return stage_reuses(op)

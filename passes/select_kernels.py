@@ -21,12 +21,27 @@ from xdsl.passes import ModulePass
 from tinyml.dialects.kernel import FORWARD, KERNEL, KernelAttr, Method, Traversal
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
-from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp
+from tinyml.dialects.weighted import (
+    Conv2DOp,
+    DepthwiseConv2DOp,
+    FullyConnectedOp,
+    WeightedOp,
+)
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
+from tinyml.passes.loops.fully_connected_dot import is_row
+from tinyml.passes.loops.depthwise_plan import PlanarPlan
+from tinyml.passes.loops.depthwise_planar import has_planar
+
+
+def has_direct(layer: LayerOp) -> bool:
+    """Whether there is a kernel of words that needs no scratch memory for a layer."""
+    return isinstance(layer, WeightedOp) and is_row(layer)
 
 
 def has_dot(layer: LayerOp) -> bool:
     """Whether there is a kernel of words for a layer."""
+    if isinstance(layer, FullyConnectedOp):
+        return True
     if isinstance(layer, DepthwiseConv2DOp):
         return layer.depth_multiplier == 1
     return isinstance(layer, Conv2DOp) and layer.group_count == 1
@@ -40,8 +55,8 @@ class SelectKernelsPass(ModulePass):
 
     words: Literal["none", "free", "all"] = "none"
     """
-    Which convolutions multiply words (`dot`), which is fast: none, those that need no
-    scratch memory for it, or all that can.
+    Which layers multiply words (`dot`, `direct`, `planar`), which is fast: none, those that
+    need no scratch memory for it, or all that can.
     """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -49,6 +64,12 @@ class SelectKernelsPass(ModulePass):
             layer.attributes.setdefault(KERNEL, self.choose(layer))
 
     def choose(self, layer: LayerOp) -> KernelAttr:
+        if self.words == "all" and has_planar(layer):
+            return KernelAttr.get(
+                Traversal.CHANNELS, PlanarPlan.of(layer).lanes, Method.PLANAR
+            )
+        if self.words == "free" and has_direct(layer):
+            return KernelAttr.get(Traversal.EITHER, method=Method.DIRECT)
         if self.words != "none" and has_dot(layer):
             found = KernelAttr.get(Traversal.EITHER, method=Method.DOT)
             if self.words == "all" or isinstance(layer, DepthwiseConv2DOp):

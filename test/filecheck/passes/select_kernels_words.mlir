@@ -19,25 +19,34 @@ func.func @main(%x: memref<1x4x4x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 }
 
 // ALL: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
-// ALL: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
+// ALL: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<channels, 4, planar>
 
 // Windows of a convolution are widened into scratch memory; a depthwise one needs none.
 // FREE: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either>
 // FREE: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
 
 // Weights of two channels to a word, 1 and 1: 257 in each half. The sums start from
-// 7 - 3 * 4, the second of a pair with 256 times that on top.
-// LOOPS: sym_name = "layer_00_conv2d_packed_weights", type = memref<1x8xi32>, initial_value = dense<[[-5, -1285, -5, -1285, 16843009, 16843009, 16843009, 16843009]]>
-// LOOPS: func.func private @layer_00_conv2d(%input: memref<1x4x4x4xi8>, %packed_weights: memref<1x8xi32>, %factors: memref<4x2xi32>, %scratch: memref<16xi8>, %output: memref<1x4x4x4xi8>)
-// Two pixels at a time.
-// LOOPS:   scf.for %{{.*}} = %c0 to %c4 step %c2 {
+// 7 - 3 * 4, the second of a pair with 256 times that on top. Two factors for each
+// channel end the stream.
+// LOOPS: sym_name = "layer_00_conv2d_packed_weights", type = memref<1x16xi32>, initial_value = dense<[[-5, -1285, -5, -1285, 16843009, 16843009, 16843009, 16843009, -2147483648, 536870912, 
+// LOOPS: func.func private @layer_00_conv2d(%input: memref<1x4x4x4xi8>, %packed_weights: memref<1x16xi32>, %scratch: memref<16xi8>, %output: memref<1x4x4x4xi8>)
+// Two pixels at a time, of all rows.
+// LOOPS:   scf.for %{{.*}} = %c0 to %c16 step %c2 {
 // LOOPS:     acle.load_word
 // LOOPS:     acle.sxtb16
 // LOOPS:     acle.store_word
 // LOOPS:     acle.smlad
 // LOOPS:     acle.smmlar
-// A rest of no window over the border takes words of four channels.
-// LOOPS: func.func private @layer_01_depthwise_conv2d
-// LOOPS:   scf.if
-// LOOPS:     acle.smlabb
-// LOOPS:     acle.smlatt
+// The rows of the four channels are copied, padding has been there before; then tiles of
+// two rows and two columns.
+// LOOPS: func.func private @layer_01_depthwise_conv2d(%input: memref<1x4x4x4xi8>, %stream: memref<4x9xi32>, %scratch: memref<288xi8>, %output: memref<1x4x4x4xi8>)
+// LOOPS:     acle.store_word
+// LOOPS:     acle.pkhbt
+// LOOPS:     acle.pkhtb
+// LOOPS:     acle.sxtb16
+// LOOPS:     scf.for %c = %c0
+// LOOPS:       scf.for %r = %c0
+// LOOPS:         scf.for %t = %c0
+// LOOPS:           acle.smlad
+// LOOPS:           acle.smlabt
+// LOOPS:           acle.smlatb
