@@ -30,7 +30,7 @@ from tinyml.backend.budgets import Variant, excess, missed_budget
 from tinyml.backend.c_package import CPackage, c_package
 from tinyml.backend.memory_map import Kind, MemoryMap, memory_map
 from tinyml.backend.memory_svg import memory_svg
-from tinyml.backend.network_info import is_weight
+from tinyml.backend.network_info import is_lookup, is_weight
 from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import find_toolchain
 from tinyml.dialects.network import layers, network_function
@@ -290,9 +290,13 @@ class Measures:
 
     weights: int
     tables: int
+    lookup: int
+    """Of the tables those of functions, such as that of softmax."""
     code: int
     static: int
     stack: int
+    functions: Mapping[str, int]
+    """Code of each function."""
 
 
 def measure(
@@ -314,9 +318,11 @@ def measure(
     return Measures(
         weights,
         sum(sizes.values()) - weights,
+        sum(size for key, size in sizes.items() if is_lookup(key)),
         code.text + code.rodata,
         code.data + code.bss + code.noinit - (arena if code.sizes else 0),
         stack_depth(package, code.stack_usage),
+        {item.name: item.size for item in code.symbols if item.is_function},
     )
 
 
@@ -375,6 +381,7 @@ def describe(
         "flash": {
             "weights": measures.weights,
             "tables": measures.tables,
+            "lookup": measures.lookup,
             "code": measures.code,
             "total": flash,
         },
@@ -405,6 +412,7 @@ def describe(
             for layer, live in zip(info.layers, memory.live, strict=True)
         ],
         "kinds": info.kinds,
+        "functions": dict(measures.functions),
     }
 
 

@@ -197,8 +197,16 @@ def constant_bytes(op: memref.GlobalOp) -> int:
 
 
 def is_weight(symbol: str) -> bool:
-    """Whether a constant is a layer's weights or bias, and not a table."""
-    return symbol.endswith(("_weights", "_bias"))
+    """
+    Whether a constant is a layer's weights or bias, and not a table. Streams have
+    factors behind the weights of each block.
+    """
+    return symbol.endswith(("_weights", "_bias", "_start", "_stream"))
+
+
+def is_lookup(symbol: str) -> bool:
+    """Whether a constant is a table of a function, and no parameter of a layer."""
+    return not is_weight(symbol) and not symbol.endswith(("_requant", "_factors"))
 
 
 def integer(
