@@ -116,8 +116,19 @@ def new_biases(op: WeightedOp, known: Known, channels: np.ndarray) -> np.ndarray
     return bias.astype(np.int32)
 
 
-def plan_channels(function: func.FuncOp) -> Plan:
-    """The channels that the network can do without, as it stands."""
+def spare(dead: np.ndarray, multiple: int) -> np.ndarray:
+    """The dead channels, without as many as leave a multiple of some number."""
+    first = np.flatnonzero(dead)[: -np.count_nonzero(~dead) % multiple]
+    kept = np.zeros_like(dead)
+    kept[first] = True
+    return dead & ~kept
+
+
+def plan_channels(function: func.FuncOp, multiple: int = 1) -> Plan:
+    """
+    The channels that the network can do without, as it stands; as far as there are
+    enough, a multiple of some number stays.
+    """
     known = known_channels(function)
     kept: dict[SSAValue, np.ndarray] = {}
     biases: dict[LayerOp, np.ndarray] = {}
@@ -129,6 +140,7 @@ def plan_channels(function: func.FuncOp) -> Plan:
         if dead.all():
             # A buffer holds something.
             dead[0] = False
+        dead = spare(dead, multiple)
         new = [new_biases(op, known, dead) for op in ops]
         if not dead.any() or any(bias is None for bias in new):
             continue

@@ -38,6 +38,7 @@ from xdsl.dialects.builtin import MemRefType, ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
+from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.activation import PReluOp
 from tinyml.dialects.constants import find_global, global_array
@@ -169,8 +170,18 @@ class FoldDeadChannelsPass(ModulePass):
 
     name = "tinyml-fold-dead-channels"
 
+    multiple: int = 1
+    """
+    Leaves as many channels as are a multiple of this, if there are so many: with 4
+    kernels of words have no channels left over.
+    """
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        if self.multiple < 1:
+            raise PassFailedException(
+                f"{self.name}: multiple={self.multiple} is not positive"
+            )
         network = network_function(op)
-        while (plan := plan_channels(network)).kept:
+        while (plan := plan_channels(network, self.multiple)).kept:
             Shrinker(network, plan).apply()
         erase_unused_constants(op)

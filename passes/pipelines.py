@@ -16,6 +16,8 @@ FOLDING = (
 )
 FAST_KERNELS = "tinyml-select-kernels{words=all}"
 SMALL_KERNELS = "tinyml-select-kernels{words=free}"
+FAST = f"{FOLDING}{{multiple=4}},{FAST_KERNELS}"
+SMALL = f"{FOLDING},{SMALL_KERNELS}"
 ORDER = "tinyml-overlap,tinyml-schedule"
 PLANNING = f"{ORDER},tinyml-plan-memory"
 IN_PLACE = (
@@ -26,12 +28,13 @@ IN_PLACE = (
 def staged(stages: str, kernels: str = SMALL_KERNELS) -> str:
     """The pipeline with these passes for stages, which find layers in their order."""
     made = f"{stages}," if stages else ""
-    return f"{FOLDING},{kernels},{ORDER},{made}{IN_PLACE},{LOWERING}"
+    chosen = FAST if kernels == FAST_KERNELS else SMALL
+    return f"{chosen},{ORDER},{made}{IN_PLACE},{LOWERING}"
 
 
 PIPELINES = {
-    "default": f"{FOLDING},{FAST_KERNELS},{PLANNING},{LOWERING}",
-    "ram": f"{FOLDING},{SMALL_KERNELS},{IN_PLACE},{LOWERING}",
+    "default": f"{FAST},{PLANNING},{LOWERING}",
+    "ram": f"{SMALL},{IN_PLACE},{LOWERING}",
     "stages": staged("tinyml-plan-stages"),
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }

@@ -39,8 +39,11 @@ from tinyml.passes.loops.weighted import constant_array
 PIXELS = 2
 """Output pixels that are computed together."""
 
-MOST_WORDS = 32
-"""Words of activations that are taken without a loop, and that a turn takes at most."""
+MOST_WORDS, FEW_WORDS = 16, 4
+"""
+Words of activations that are taken without a loop, and that a turn takes at most: for
+most pixels, and for those that are left over.
+"""
 
 WIDENED = 4
 """Words of activations that are loaded before they are widened and stored."""
@@ -105,14 +108,14 @@ def packed_weights(op: Conv2DOp) -> Stream:
     return stream(segments(weights, segment(op)), start, factors, GROUP)
 
 
-def turn_words(words: int) -> int:
+def turn_words(words: int, most: int) -> int:
     """
     Words of activations that a turn of the innermost loop takes: all of a few, else as
     many as leave the fewest for the end.
     """
-    if words <= MOST_WORDS:
+    if words <= most:
         return words
-    return min(range(MOST_WORDS // 2, MOST_WORDS + 1), key=lambda n: (words % n, -n))
+    return min(range(most // 2, most + 1), key=lambda n: (words % n, -n))
 
 
 def high_factors(op: WeightedOp) -> np.ndarray | None:
@@ -549,7 +552,8 @@ class DotKernel:
         start = [self.word(g, channel, "acc") for channel in range(GROUP)]
         sums: Sequence[SSAValue] = start * count
         words = stream.activations
-        unroll = turn_words(words)
+        most = MOST_WORDS if count == PIXELS and outputs == GROUP else FEW_WORDS
+        unroll = turn_words(words, most)
         turns = words // unroll * unroll if words > unroll else 0
 
         def take(p: SSAValue, sums: Carried, words: int) -> Carried:

@@ -33,7 +33,8 @@ def arguments(function: func.FuncOp, rng: np.random.Generator) -> list[np.ndarra
     """Random memory for each argument, all of which are buffers."""
     found: list[np.ndarray] = []
     for argument in function.body.block.args:
-        assert isinstance(type := argument.type, MemRefType)
+        type = argument.type
+        assert isinstance(type, MemRefType)
         dtype = numpy_dtype(type.element_type)
         data = rng.integers(0, 256, type.get_shape()[0] * dtype.itemsize, np.uint8)
         found.append(data.view(dtype))
