@@ -22,7 +22,12 @@ from tinyml.dialects.acle import (
     PkhtbOp,
     Sxtab16Op,
 )
-from tinyml.dialects.acle_lanes import AnySaturateOp, ExtendOp, SaturateOp
+from tinyml.dialects.acle_lanes import (
+    AnySaturateOp,
+    ExtendOp,
+    HalvesOp,
+    SaturateOp,
+)
 from tinyml.dialects.acle_multiply import MultiplyOp
 
 PRELUDE = """\
@@ -142,6 +147,11 @@ def portable(op: InstructionOp) -> list[str]:
         case Sxtab16Op():
             bottom, top = two_bytes("b", "int8_t", op.ror.value.data)
             return [f"return {joined(f'(int16_t)a + {bottom}', f'(a >> 16) + {top}')};"]
+        case HalvesOp():
+            sign = "+" if op.SIGN > 0 else "-"
+            bottom = f"{half('a', 'b')} {sign} {half('b', 'b')}"
+            top = f"{half('a', 't')} {sign} {half('b', 't')}"
+            return [f"return {joined(bottom, top)};"]
         case PkhbtOp():
             top = shifted("(uint32_t)b", "<<", op.lsl.value.data)
             return [f"return {either('(uint32_t)a', top)};"]

@@ -109,6 +109,50 @@ class Sxtab16Op(InstructionOp):
         verify_rotation(self.ror)
 
 
+class HalvesOp(InstructionOp, ABC):
+    """The sums or differences of the halves of two words, each modulo 2^16."""
+
+    a = operand_def(i32)
+    b = operand_def(i32)
+    result = result_def(i32)
+
+    assembly_format = "$a `,` $b attr-dict"
+
+    SIGN: ClassVar[int]
+    """Of what is added: 1 or -1."""
+
+    def __init__(self, a: SSAValue, b: SSAValue):
+        super().__init__(operands=[a, b], result_types=[i32])
+
+
+@irdl_op_definition
+class Sadd16Op(HalvesOp):
+    """
+    Adds the halves of two words, each modulo 2^16.
+
+    ```mlir
+    %r = acle.sadd16 %a, %b
+    ```
+    """
+
+    name = "acle.sadd16"
+    SIGN: ClassVar = 1
+
+
+@irdl_op_definition
+class Ssub16Op(HalvesOp):
+    """
+    Subtracts the halves of `b` from those of `a`, each modulo 2^16.
+
+    ```mlir
+    %r = acle.ssub16 %a, %b
+    ```
+    """
+
+    name = "acle.ssub16"
+    SIGN: ClassVar = -1
+
+
 def verify_rotation(ror: IntegerAttr) -> None:
     if ror.value.data not in ROTATIONS:
         raise VerifyException(f"ror {ror.value.data} is not one of {ROTATIONS}")

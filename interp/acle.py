@@ -29,7 +29,12 @@ from tinyml.dialects.acle import (
     StoreWordOp,
     Sxtab16Op,
 )
-from tinyml.dialects.acle_lanes import ExtendOp, SaturateHalvesOp, SaturateOp
+from tinyml.dialects.acle_lanes import (
+    ExtendOp,
+    HalvesOp,
+    SaturateHalvesOp,
+    SaturateOp,
+)
 from tinyml.dialects.acle_multiply import MultiplyOp
 from tinyml.interp.arith import bits_of, wrapped
 from tinyml.interp.memref import check_indices
@@ -78,6 +83,9 @@ def computed(op: InstructionOp, args: Args) -> int:
         case Sxtab16Op():
             sums, added = halves(args[0]), two_bytes(args[1], op.ror.value.data)
             return joined(sums["b"] + added[0], sums["t"] + added[1])
+        case HalvesOp():
+            x, y = (halves(word) for word in args)
+            return joined(x["b"] + op.SIGN * y["b"], x["t"] + op.SIGN * y["t"])
         case PkhbtOp():
             return joined(args[0], (args[1] << op.lsl.value.data) >> 16)
         case PkhtbOp():

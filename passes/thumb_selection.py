@@ -56,6 +56,8 @@ PRODUCTS: dict[type[Operation], type[Binary]] = {
     acle.SmulttOp: dsp.SmulttOp,
     acle.SmmulOp: dsp.SmmulOp,
     acle.SmmulrOp: dsp.SmmulrOp,
+    acle.Sadd16Op: dsp.Sadd16Op,
+    acle.Ssub16Op: dsp.Ssub16Op,
 }
 ARITHMETIC: dict[type[Operation], type[Shifted]] = {
     arith.AddiOp: alu.AddOp,

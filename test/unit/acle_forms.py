@@ -83,6 +83,8 @@ def all_forms() -> list[Form]:
         Form("acle.smmlar %a, %b, %c", partial(arm.smmla, rounds=True)),
         Form("acle.smmul %a, %b", partial(arm.smmla, a=0, rounds=False)),
         Form("acle.smmulr %a, %b", partial(arm.smmla, a=0, rounds=True)),
+        Form("acle.sadd16 %a, %b", partial(arm.halves16, sign=1)),
+        Form("acle.ssub16 %a, %b", partial(arm.halves16, sign=-1)),
     ]
     for which in ("bb", "bt", "tb", "tt"):
         forms += [

@@ -114,6 +114,13 @@ def sxtab16(n: int, m: int, rotation: int) -> int:
     return bits(low, 15, 0) | bits(high, 15, 0) << 16
 
 
+def halves16(n: int, m: int, sign: int) -> int:
+    """SADD16 with sign 1, SSUB16 with sign -1."""
+    low = s_int(bits(n, 15, 0), 16) + sign * s_int(bits(m, 15, 0), 16)
+    high = s_int(bits(n, 31, 16), 16) + sign * s_int(bits(m, 31, 16), 16)
+    return bits(low, 15, 0) | bits(high, 15, 0) << 16
+
+
 def pkhbt(n: int, m: int, shift: int) -> int:
     return bits(n, 15, 0) | bits(lsl(m, shift), 31, 16) << 16
 

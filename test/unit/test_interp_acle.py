@@ -75,6 +75,8 @@ def test_instructions(mnemonic: str, data: st.DataObject):
         ("acle.sxtb16 %a", (0x00800180, 0, 0, 0), -0x007F0080),
         ("acle.sxtb16 %a ror 8", (0x7F008000, 0, 0, 0), 0x007FFF80),
         ("acle.sxtab16 %a, %b", (0x0000FFFF, 0x00010001, 0, 0), 0x00010000),
+        ("acle.sadd16 %a, %b", (0x7FFFFFFF, 0x00010001, 0, 0), -(1 << 31)),
+        ("acle.ssub16 %a, %b", (0x00000000, 0x00010001, 0, 0), -1),
         ("acle.pkhbt %a, %b lsl 16", (0x11112222, 0x33334444, 0, 0), 0x44442222),
         ("acle.pkhtb %a, %b asr 16", (0x11112222, 0x33334444, 0, 0), 0x11113333),
         ("acle.pkhtb %a, %b asr 32", (0x11112222, -1, 0, 0), 0x1111FFFF),

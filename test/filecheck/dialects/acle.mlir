@@ -79,6 +79,11 @@ func.func @lanes(%a: i32, %b: i32) {
   // CHECK-NEXT: %11 = acle.ssat16 %a bits 16
   %12 = acle.usat16 %a bits 15
   // CHECK-NEXT: %12 = acle.usat16 %a bits 15
+  %13 = acle.sadd16 %a, %b
+  // CHECK-NEXT: %13 = acle.sadd16 %a, %b
+  // CHECK-GENERIC: %13 = "acle.sadd16"(%a, %b) : (i32, i32) -> i32
+  %14 = acle.ssub16 %a, %b
+  // CHECK-NEXT: %14 = acle.ssub16 %a, %b
   func.return
 }
 
