@@ -52,6 +52,7 @@ from tinyml.dialects.tinyml import (
 from tinyml.interp.moving import modes, nearest_places
 from tinyml.interp.resampling import bilinear_taps
 from tinyml.passes.loops.dot import PIXELS, high_factors, is_flat
+from tinyml.passes.loops.fully_connected_dot import is_row
 
 NEVER = np.int64(1) << 60
 """Where the first element would be of a step that reads none."""
@@ -121,7 +122,7 @@ def windowed(op: PoolOp | Conv2DOp | DepthwiseConv2DOp, channels: Span) -> Steps
 
 def conv2d_steps(op: Conv2DOp) -> Steps:
     if kernel_of(op).method is Method.DOT:
-        return dot_steps(op, False)
+        return row_steps(op, False) if is_row(op) else dot_steps(op, False)
     depth, outputs = shape(op.input)[-1], shape(op.output)[-1]
     inputs = depth // op.group_count
     group = np.arange(outputs) // (outputs // op.group_count)
@@ -151,8 +152,11 @@ def dot_steps(op: Conv2DOp, backward: bool) -> Steps:
 
 def backward_steps(op: LayerOp) -> Steps:
     """The steps of a kernel as it takes them backwards, written down forwards."""
-    if isinstance(op, Conv2DOp) and kernel_of(op).method is Method.DOT:
-        return dot_steps(op, True)
+    if kernel_of(op).method is Method.DOT:
+        if isinstance(op, Conv2DOp | FullyConnectedOp) and is_row(op):
+            return row_steps(op, True)
+        if isinstance(op, Conv2DOp):
+            return dot_steps(op, True)
     return STEPS[type(op)](op)
 
 
@@ -165,7 +169,20 @@ def pool_steps(op: PoolOp) -> Steps:
     return windowed(op, one_each(np.arange(shape(op.output)[-1])))
 
 
+def row_steps(op: Conv2DOp | FullyConnectedOp, backward: bool) -> Steps:
+    """A row is read before any of what is made of it, as by `dot_steps`."""
+    outputs = op.output_channels
+    rows = prod(shape(op.output)) // outputs
+    row, depth = np.arange(rows), prod(shape(op.input)) // rows
+    first, end = np.full((rows, outputs), NEVER), np.full((rows, outputs), -NEVER)
+    when = -1 if backward else 0
+    first[:, when], end[:, when] = row * depth, (row + 1) * depth
+    return in_order(op, (first, end))
+
+
 def fully_connected_steps(op: FullyConnectedOp) -> Steps:
+    if kernel_of(op).method is Method.DOT:
+        return row_steps(op, False)
     outputs, depth = op.weights_shape
     row = np.repeat(np.arange(op.batch), outputs)
     return in_order(op, (row * depth, (row + 1) * depth))

@@ -140,6 +140,8 @@ class RowKernel:
                 (image.pixels, k.pixel(image, *at)) for image in images
             )
         self.x, self.y = k.flat(x), k.flat(y)
+        # A row that is read again and again is not overwritten before.
+        self.from_last = k.backward and self.scratch is None
 
     def build(self) -> None:
         k, op = self.k, self.op
@@ -152,7 +154,7 @@ class RowKernel:
             y = k.mul(k.add(self.y_first, b), k.index(op.output_channels))
             if self.scratch is not None:
                 self.widen(x)
-            for block in found:
+            for block in reversed(found) if self.from_last else found:
                 self.block(block, x, y)
 
         k.loop(0, self.rows, row, hint="b", hot=self.is_hot)
@@ -223,10 +225,14 @@ class RowKernel:
     # Sums
 
     def block(self, block: Block, x: SSAValue, y: SSAValue) -> None:
+        k, groups = self.k, len(block.made.words)
+
         def group(g: SSAValue, _: Carried) -> None:
+            if self.from_last:
+                g = k.sub(k.index(groups - 1), g, "g")
             self.group(block, g, x, y)
 
-        self.k.loop(0, len(block.made.words), group, hint="g")
+        k.loop(0, groups, group, hint="g")
 
     def word(self, block: Block, g: SSAValue, word: SSAValue, hint: str) -> SSAValue:
         """A word of the stream of a group."""
