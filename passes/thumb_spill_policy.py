@@ -1,0 +1,168 @@
+"""
+Which value to keep in the FPU, and where to read it from there. Pure.
+
+Numbers are those of `thumb_liveness`: instruction i reads at 2 i and writes at 2 i + 1.
+Where more values are alive than there are registers is *crowded*. A value that is kept
+elsewhere is in a register only around its uses: from one use to the next, and through
+loops that use it, as long as nothing in between is crowded.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from tinyml.passes.thumb_liveness import Span
+
+TURNS = 8
+"""How often a loop is taken to run."""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """A loop in which a value is read that comes from outside."""
+
+    first: int
+    """The loop's own number among the instructions."""
+    last: int
+    """The number of the instruction that ends its body."""
+    reads: tuple[Read, ...]
+
+
+Read = int | Inside
+"""An instruction that reads a value, by its number, or a loop."""
+
+
+@dataclass(frozen=True)
+class Stay:
+    """Instructions between which a value stays in a register."""
+
+    first: int
+    last: int
+    depth: int
+    """Loops around it."""
+    from_birth: bool = False
+    """Whether it is still where it was written, and need not be read from elsewhere."""
+
+
+class Crowd:
+    """The numbers at which too many values are alive."""
+
+    def __init__(self, numbers: Iterable[int]):
+        self.numbers = sorted(numbers)
+
+    def count(self, span: Span) -> int:
+        start, end = span
+        return max(bisect_left(self.numbers, end) - bisect_left(self.numbers, start), 0)
+
+    def is_between(self, a: int, b: int) -> bool:
+        """Whether any of the numbers lies between two others."""
+        return bisect_right(self.numbers, a) < bisect_left(self.numbers, b)
+
+
+def alive(spans: Iterable[Span], length: int) -> list[int]:
+    """How many spans each number from -1 up to, and without, `length` is in."""
+    changes = [0] * (length + 2)
+    for start, end in spans:
+        changes[start + 1] += 1
+        changes[end + 1] -= 1
+    total = 0
+    counts: list[int] = []
+    for change in changes[:-1]:
+        total += change
+        counts.append(total)
+    return counts
+
+
+def crowd(counts: Sequence[int], limit: int) -> Crowd:
+    """Where the counts that `alive` gives are above a limit."""
+    return Crowd(index - 1 for index, count in enumerate(counts) if count > limit)
+
+
+def stays(
+    reads: Sequence[Read], crowded: Crowd, depth: int, birth: int | None = None
+) -> Iterator[Stay]:
+    """
+    Where a value is in a register if it is kept elsewhere. If `birth` is where it is
+    written, the first stay begins there, and may be nothing but that.
+    """
+    stay = None
+    if birth is not None:
+        stay = Stay(birth // 2, birth // 2, depth, True)
+    end = birth
+    for read in reads:
+        if isinstance(read, Inside):
+            start, stop = 2 * read.first + 1, 2 * read.last
+            if crowded.count((start, stop + 1)):
+                if stay is not None:
+                    yield stay
+                yield from stays(read.reads, crowded, depth + 1)
+                stay = end = None
+                continue
+            first, last = read.first, read.last
+        else:
+            start = stop = 2 * read
+            first = last = read
+        if stay is None or end is None or crowded.is_between(end, start):
+            if stay is not None:
+                yield stay
+            stay = Stay(first, last, depth)
+        else:
+            stay = Stay(stay.first, last, depth, stay.from_birth)
+        end = stop
+    if stay is not None:
+        yield stay
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A value that could be kept elsewhere."""
+
+    span: Span
+    depth: int
+    """Loops around where it is written."""
+    reads: tuple[Read, ...]
+    is_free: bool = False
+    """Whether it is there already: it was read from there, or is a constant."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where a value is in a register, and what keeping it elsewhere costs in cycles."""
+
+    stays: tuple[Stay, ...]
+    cost: int
+    relief: int
+    """Crowded numbers at which it is no longer in a register."""
+
+
+def plan(candidate: Candidate, crowded: Crowd) -> Plan | None:
+    """How to keep a value elsewhere; None if that would not help."""
+    birth, death = candidate.span
+    relief = crowded.count(candidate.span)
+    if not relief or not candidate.reads:
+        return None
+    found = tuple(stays(candidate.reads, crowded, candidate.depth, birth))
+    for stay in found:
+        start = birth if stay.from_birth else 2 * stay.first
+        end = max(2 * stay.last, birth) if stay.from_birth else 2 * stay.last
+        relief -= crowded.count((start, min(end + 1, death)))
+    if relief <= 0:
+        return None
+    cost = sum(TURNS**stay.depth for stay in found if not stay.from_birth)
+    if not candidate.is_free:
+        cost += TURNS**candidate.depth
+    return Plan(found, cost, relief)
+
+
+def choose(candidates: Sequence[Candidate], crowded: Crowd) -> tuple[int, Plan] | None:
+    """The value that helps most for what it costs, by its index; None if none does."""
+    best: tuple[int, Plan] | None = None
+    for index, candidate in enumerate(candidates):
+        found = plan(candidate, crowded)
+        if found is None:
+            continue
+        if best is None or found.cost * best[1].relief < best[1].cost * found.relief:
+            best = index, found
+    return best
