@@ -48,7 +48,6 @@ PASSES = {
     "tinyml-outline-hot-loops": ("outline_hot_loops", "OutlineHotLoopsPass"),
     "tinyml-select-thumb": ("select_thumb", "SelectThumbPass"),
     "tinyml-thumb-allocate": ("thumb_allocate", "ThumbAllocatePass"),
-    "tinyml-thumb-park": ("thumb_park", "ThumbParkPass"),
     "tinyml-thumb-schedule": ("thumb_schedule", "ThumbSchedulePass"),
     "tinyml-thumb-spill": ("thumb_spill", "ThumbSpillPass"),
 }

@@ -14,7 +14,7 @@ import pytest
 from thumb_core import compiled, run_on_core
 from thumb_programs import BYTES, Program, sample
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseArrayBase, ModuleOp, UnitAttr, i64
+from xdsl.dialects.builtin import ModuleOp
 
 from tinyml.backend.disassembly import Instruction, disassemble
 from tinyml.backend.elf_image import read_function
@@ -25,8 +25,8 @@ from tinyml.dialects import thumb_shapes as shapes
 from tinyml.dialects.thumb import instructions
 from tinyml.interp.thumb import run_thumb
 from tinyml.passes.thumb_allocate import ThumbAllocatePass
-from tinyml.passes.thumb_park import ThumbParkPass
 from tinyml.passes.thumb_schedule import ThumbSchedulePass
+from tinyml.passes.thumb_spill import ThumbSpillPass
 
 BUFFER = 0x2000_0000
 SAMPLES = 12
@@ -97,18 +97,6 @@ def run_both(
     assert results[0] == results[2], "the core sees a difference"
 
 
-def park_some(module: ModuleOp, seed: int) -> None:
-    """Keeps an argument and some results in the FPU."""
-    (function,) = module.ops
-    function.attributes["parked"] = DenseArrayBase.from_list(i64, [seed % 4])
-    ops = [op for op in module.walk() if isinstance(op, shapes.Instruction)]
-    for op in random.Random(seed).sample(ops, 6):
-        op.attributes["parked"] = UnitAttr()
-    ThumbParkPass().apply(Context(), module)
-    module.verify()
-    assert not any("parked" in op.attributes for op in module.walk())
-
-
 def check_program(
     directory: Path, seed: int, core: Core | None, length: int, loops: int
 ) -> None:
@@ -116,7 +104,8 @@ def check_program(
     before.verify()
     after = before.clone()
     if seed % 2:
-        park_some(after, seed)
+        ThumbSpillPass(registers=9).apply(Context(), after)
+        after.verify()
     if core is not None:
         ThumbSchedulePass(core).apply(Context(), after)
         after.verify()
