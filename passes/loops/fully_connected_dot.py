@@ -10,7 +10,7 @@ time that it is read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import cast
@@ -38,11 +38,14 @@ from tinyml.passes.loops.weighted import constant_array
 GROUPS = (8, 4)
 """Channels that are computed together, and those of a last group of no more."""
 
-QUADS = 8
-"""Words of activations that a turn of the innermost loop takes."""
+QUADS = 4
+"""As many of four activations each are taken by a turn of the innermost loop."""
 
 WIDENED = 4
-"""Words of activations that a turn of the loop that widens them takes."""
+"""As many of them by a turn of the loop that widens them."""
+
+TEMPORARIES = 4
+"""Words of activations and weights that are in registers beside the sums."""
 
 WORD = 4
 """Bytes."""
@@ -210,17 +213,13 @@ class RowKernel:
             found[0] = k.insert(PkhbtOp(found[0], found[2], 16))
         return [found[0], found[min(1, len(found) - 1)]] if found else []
 
-    def activations(self, x: SSAValue, q: SSAValue) -> Iterator[SSAValue]:
-        """The two words of a quad."""
+    def activations(self, x: SSAValue, q: SSAValue, odd: int) -> SSAValue:
+        """A word of a quad in scratch memory, or of its elements in their places."""
         k = self.k
         if self.scratch is None:
-            word = self.quad(x, q)
-            for ror in (0, 8):
-                yield k.insert(Sxtb16Op(word, ror), "x")
-            return
-        for odd in range(2):
-            byte = k.add(k.mul(q, k.index(2 * WORD)), k.index(odd * WORD))
-            yield k.insert(LoadWordOp(self.scratch, byte, aligned=True), "x")
+            return k.insert(Sxtb16Op(self.quad(x, q), 8 * odd), "x")
+        byte = k.add(k.mul(q, k.index(2 * WORD)), k.index(odd * WORD))
+        return k.insert(LoadWordOp(self.scratch, byte, aligned=True), "x")
 
     # Sums
 
@@ -249,12 +248,16 @@ class RowKernel:
         )
 
         def quads(q: SSAValue, sums: Carried, count: int) -> Carried:
-            for i in range(count):
-                quad = k.add(q, k.index(i))
-                at = k.mul(quad, k.index(made.group))
-                for odd, activations in enumerate(self.activations(x, quad)):
-                    sums = self.multiply(block, g, at, odd, activations, sums)
-            return sums
+            taken = [
+                (k.add(q, k.index(i)), odd) for i in range(count) for odd in range(2)
+            ]
+            return self.multiply(
+                block,
+                g,
+                [lambda t=t: self.activations(x, *t) for t in taken],
+                k.mul(q, k.index(made.group)),
+                sums,
+            )
 
         # Scratch memory holds what makes no quad as if it did.
         length = self.depth if self.scratch is None else padded(self.depth, QUAD)
@@ -265,9 +268,10 @@ class RowKernel:
                 0, looped, lambda q, c: quads(q, c, QUADS), sums, "q", hints, QUADS
             )
         sums = quads(k.index(looped), sums, whole - looped)
-        for odd, activations in enumerate(self.rest(x) if length % QUAD else []):
+        if length % QUAD:
             at = k.index(whole * made.group)
-            sums = self.multiply(block, g, at, odd, activations, sums)
+            rest = self.rest(x)
+            sums = self.multiply(block, g, [lambda w=w: w for w in rest], at, sums)
         first = k.add(k.mul(g, k.index(made.group)), k.index(block.channel))
         for c, total in enumerate(self.apart(made, sums)[: block.outputs]):
             self.finish(block, g, c, total, k.add(first, k.index(c), "oc"), y)
@@ -276,21 +280,37 @@ class RowKernel:
         self,
         block: Block,
         g: SSAValue,
+        activations: Sequence[Callable[[], SSAValue]],
         at: SSAValue,
-        odd: int,
-        activations: SSAValue,
         sums: Carried,
     ) -> Carried:
-        """One word of activations, into all sums; `at` is where its quad's begin."""
+        """
+        Words of activations into all sums; `at` is where their weights begin. As many
+        words are loaded at a time as there are registers for beside the sums.
+        """
         k, made, found = self.k, block.made, list(sums)
-        for number in range(made.group // 2):
-            place = k.add(at, k.index(made.weight_at(odd, number)))
-            pair = self.word(block, g, place, "w")
-            low, high = made.pair(number)
-            top = pair if made.raw(number) else k.insert(Sxtb16Op(pair, 8))
-            found[high] = k.insert(SmladOp(activations, top, found[high]), f"acc{high}")
-            bottom = k.insert(Sxtb16Op(pair))
-            found[low] = k.insert(SmladOp(activations, bottom, found[low]), f"acc{low}")
+        left = [(a, n) for a in range(len(activations)) for n in range(made.group // 2)]
+        known: dict[int, SSAValue] = {}
+        while left:
+            pairs: list[tuple[int, int, SSAValue]] = []
+            used = len({a for a, _ in left[:1]} & set(known))
+            while left:
+                a, number = left[0]
+                used += 1 + (a not in known)
+                if used > TEMPORARIES and pairs:
+                    break
+                if a not in known:
+                    known[a] = activations[a]()
+                place = k.add(at, k.index(made.weight_at(a, number)))
+                pairs.append((a, number, self.word(block, g, place, "w")))
+                left.pop(0)
+            for a, number, pair in pairs:
+                low, high = made.pair(number)
+                top = pair if made.raw(number) else k.insert(Sxtb16Op(pair, 8))
+                total = SmladOp(known[a], top, found[high])
+                found[high] = k.insert(total, f"acc{high}")
+                total = SmladOp(known[a], k.insert(Sxtb16Op(pair)), found[low])
+                found[low] = k.insert(total, f"acc{low}")
         return tuple(found)
 
     def apart(self, made: Stream, sums: Carried) -> list[SSAValue]:
