@@ -41,6 +41,7 @@ from tinyml.passes.pipelines import (
     OBJECTIVES,
     SMALL_KERNELS,
     expand,
+    instructions,
     planned_stages,
     staged,
 )
@@ -222,6 +223,8 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
         # The pipelines that have a name are tested pass by pass.
         own = options.pipeline is not None and not pipeline.startswith("@")
         run_pipeline(module, pipeline, each=own)
+        if target.core is not None:
+            run_pipeline(module, instructions(target.core), each=own)
         package = c_package(module, name, banner)
         memory = dataclasses.replace(memory_map(module), network=name)
         measures = measure(package, target, options)

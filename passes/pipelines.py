@@ -65,6 +65,14 @@ def planned_stages(extra: float, ram: int = 0, kernels: str = SMALL_KERNELS) -> 
     return staged(f"tinyml-plan-stages{{{options}}}", kernels)
 
 
+def instructions(core: str) -> str:
+    """The passes that make hot loops of a lowered network instructions of a core."""
+    return (
+        "tinyml-outline-hot-loops,tinyml-select-thumb,tinyml-thumb-spill,"
+        f"tinyml-thumb-schedule{{core={core}}},tinyml-thumb-allocate"
+    )
+
+
 def expand(spec: str) -> str:
     """A pass string with a leading `@name` replaced; raises ValueError if unknown."""
     if not spec.startswith("@"):

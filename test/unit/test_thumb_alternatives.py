@@ -16,12 +16,15 @@ from xdsl.parser import Parser
 from xdsl.universe import Universe
 
 from tinyml.backend.c_printer import print_code
+from tinyml.backend.compiler import CompileOptions, compile_model
+from tinyml.backend.runner import RunOptions, load_report, load_sets, run_directory
 from tinyml.backend.simulator import run_program
 from tinyml.backend.target_machine import get_target
 from tinyml.backend.toolchain import find_toolchain
 from tinyml.interp.run import run_function
 from tinyml.passes.thumb_allocate import ThumbAllocatePass
 
+DIGITS = Path(__file__).parents[2] / "examples" / "digits"
 ROWS, WORDS = 5, 4
 INPUT_BYTES = 4 * WORDS * ROWS
 
@@ -173,3 +176,23 @@ def test_on_a_core(tmp_path: Path, toolchain: str, opt: str, portable: bool):
         usage = built.stack_usage
         predicted = sum(usage[name] for name in ("harness_run", "rows", "row_hot"))
         assert result.network_stack_bytes == predicted
+
+
+@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m7"])
+def test_network(tmp_path: Path, target: str):
+    """Hot loops are instructions on a core; the same file runs on the host."""
+    network = compile_model(DIGITS / "digits_int8.onnx", CompileOptions(target))
+    network.write(tmp_path)
+    assert (
+        "TINYML_NAKED static void digits_int8_hot_0(" in network.files["digits_int8.c"]
+    )
+    sets = load_sets(load_report(tmp_path), None, DIGITS / "digits_test.npz").first(3)
+    for simulator in ("unicorn", "host"):
+        result = run_directory(tmp_path, sets, None, RunOptions(simulator))
+        assert result["outputs_equal"], simulator
+        assert result["faults"] == []
+
+
+def test_no_instructions_for_the_host():
+    network = compile_model(DIGITS / "digits_int8.onnx", CompileOptions("host"))
+    assert "TINYML_NAKED" not in network.files["digits_int8.c"]
