@@ -200,6 +200,53 @@ class HotLoop:
                 raise NotHot(f"takes a value of {value.type}")
             self.words.append(value)
 
+    def key(self) -> tuple[object, ...]:
+        """What the loop's function is made of: equal keys, equal functions."""
+        numbers: dict[SSAValue, object] = {
+            value: f"word {index}" for index, value in enumerate(self.words)
+        }
+        places = {
+            op: (index, place.constant - pointer.low, tuple(place.terms.items()))
+            for index, pointer in enumerate(self.pointers)
+            for op, place in pointer.accesses
+        }
+        found: list[object] = [
+            (pointer.element, pointer.high - pointer.low) for pointer in self.pointers
+        ]
+        found += [value.type for value in self.words]
+
+        def name(value: SSAValue) -> object:
+            if isinstance(op := value.owner, arith.ConstantOp):
+                return op.value
+            return numbers[value]
+
+        def visit(op: Operation) -> None:
+            if op.results and isinstance(op.results[0].type, IndexType):
+                return
+            found.append(type(op))
+            found.extend(op.properties.values())
+            if op in places:
+                pointer, constant, terms = places[op]
+                found.extend((pointer, constant))
+                found.extend((numbers[value], factor) for value, factor in terms)
+                if isinstance(op, memref.StoreOp | acle.StoreWordOp):
+                    found.append(name(op.value))
+            elif isinstance(op, scf.ForOp):
+                arguments = op.body.block.args
+                found.append(self.ranges[arguments[0]])
+                found.extend(name(value) for value in op.iter_args)
+                for argument in arguments:
+                    numbers[argument] = len(numbers)
+                for inner in op.body.block.ops:
+                    visit(inner)
+            elif not isinstance(op, arith.ConstantOp):
+                found.extend(name(value) for value in op.operands)
+            for result in op.results:
+                numbers[result] = len(numbers)
+
+        visit(self.loop)
+        return tuple(found)
+
 
 class Outlined:
     """The function of a hot loop under construction."""
@@ -401,19 +448,18 @@ class OutlineHotLoopsPass(ModulePass):
     name = "tinyml-outline-hot-loops"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        known: dict[str, str] = {}
+        known: dict[tuple[object, ...], str] = {}
         for function in [f for f in op.ops if isinstance(f, func.FuncOp)]:
             for loop in hot_loops(function):
                 try:
                     hot = HotLoop(loop)
-                    outlined = Outlined(hot)
+                    if (key := hot.key()) not in known:
+                        name = f"hot_{len(known)}"
+                        made = Outlined(hot).function(name)
+                        known[key] = name
+                        Rewriter.insert_op(made, InsertPoint.before(function))
                 except NotHot:
                     continue
-                made = outlined.function(f"hot_{len(known)}")
-                text = str(made).replace(made.sym_name.data, "", 1)
-                if text not in known:
-                    known[text] = made.sym_name.data
-                    Rewriter.insert_op(made, InsertPoint.before(function))
-                call = func.CallOp(known[text], call_operands(hot), [])
+                call = func.CallOp(known[key], call_operands(hot), [])
                 call.location = loop.location
                 Rewriter.replace_op(loop, call, [])

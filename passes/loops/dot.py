@@ -9,28 +9,27 @@ packed for it (`dot_packing.py`). Zero points are folded into the sums' start va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import cast
 
 import numpy as np
-from xdsl.dialects import memref
-from xdsl.dialects.builtin import MemRefType, i16
 from xdsl.ir import SSAValue
 
-from tinyml.dialects.acle import (
-    LoadWordOp,
-    PkhbtOp,
-    SmladOp,
-    SmmlarOp,
-    StoreWordOp,
-    Sxtb16Op,
-)
+from tinyml.dialects.acle import SmladOp, SmmlarOp, Sxtb16Op
 from tinyml.dialects.attributes import Rounding
-from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, integers, shape
+from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.weighted import Conv2DOp, WeightedOp
-from tinyml.passes.dot_packing import GROUP, QUAD, folded_bias, padded, segments
+from tinyml.passes.dot_packing import GROUP, folded_bias, ordered
 from tinyml.passes.dot_stream import Stream, stream
+from tinyml.passes.loops.dot_windows import (
+    WORD,
+    Windows,
+    half_places,
+    has_whole_taps,
+    window,
+    window_words,
+)
 from tinyml.passes.loops.kernel import Carried, Image, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.requantize import may_wrap, requantize, table_factor
@@ -44,34 +43,6 @@ MOST_WORDS, FEW_WORDS = 16, 4
 Words of activations that are taken without a loop, and that a turn takes at most: for
 most pixels, and for those that are left over.
 """
-
-WIDENED = 4
-"""Words of activations that are loaded before they are widened and stored."""
-
-TURNED = 2
-"""How often that is done in a turn of a loop."""
-
-WORD = 4
-"""Bytes."""
-
-
-def segment(op: Conv2DOp) -> int:
-    """Elements of a window that lie behind one another in memory."""
-    _, along_w = op.window.axes
-    taps = along_w.kernel if along_w.dilation == 1 else 1
-    return taps * shape(op.input)[3]
-
-
-def segment_words(op: Conv2DOp) -> int:
-    """Words that a segment takes when it is widened."""
-    return padded(segment(op), QUAD) // 2
-
-
-def window_words(op: Conv2DOp) -> int:
-    """Words that a window takes when it is widened."""
-    along_h, along_w = op.window.axes
-    across = 1 if along_w.dilation == 1 else along_w.kernel
-    return along_h.kernel * across * segment_words(op)
 
 
 def is_pointwise(op: Conv2DOp) -> bool:
@@ -105,7 +76,7 @@ def packed_weights(op: Conv2DOp) -> Stream:
     if factors is None:
         factors = np.zeros((op.output_channels, 0), np.int32)
     start = folded_bias(weights, bias, integers(op.zero_points)[0])
-    return stream(segments(weights, segment(op)), start, factors, GROUP)
+    return stream(ordered(weights, window(op)), start, factors, GROUP)
 
 
 def turn_words(words: int, most: int) -> int:
@@ -122,7 +93,7 @@ def high_factors(op: WeightedOp) -> np.ndarray | None:
     """
     For each channel the two factors of an exact requantization by two high products,
     `2 * multiplier` and `2^(32 - right shift)`; None where that is not exact: it takes
-    double rounding and shifts to the right of 2 to 30 bits.
+    double rounding and shifts to the right of 2 bits or more.
 
     Source: gemmlowp's rounding, rewritten for SMMLAR; `round(a * m / 2^31)` is the high
     word of `a * 2m` with `a` added, as `2m` is `2^32` less than it should be.
@@ -131,9 +102,12 @@ def high_factors(op: WeightedOp) -> np.ndarray | None:
     if op.rounding.data is not Rounding.DOUBLE or table.dtype != np.int32:
         return None
     multiplier, right = table[:, 0].astype(np.int64), -table[:, 1].astype(np.int64)
-    if (multiplier < 1 << 30).any() or (right < 2).any() or (right > 30).any():
+    zero = multiplier == 0
+    if (~zero & (multiplier < 1 << 30)).any() or (~zero & (right < 2)).any():
         return None
-    factors = np.stack([2 * multiplier, 1 << (32 - right)], 1)
+    # What is shifted by more than 31 bits, or multiplied by zero, is zero.
+    power = np.where(zero | (right > 31), 0, 1 << np.clip(32 - right, 1, 30))
+    factors = np.stack([2 * multiplier, power], 1)
     return factors.astype(np.uint32).view(np.int32)
 
 
@@ -183,6 +157,8 @@ def dot_tables(op: Conv2DOp) -> dict[str, np.ndarray]:
     tables = {"packed_weights": packed_weights(op).words}
     if high_factors(op) is None:
         tables["factors"] = factor_table(op)
+    if any(integers(op.window.pad)) and not has_whole_taps(op):
+        tables["places"] = half_places(op)
     return tables
 
 
@@ -202,18 +178,19 @@ class DotKernel:
     def __init__(self, k: Kernel, op: Conv2DOp, operands: Operands):
         self.k, self.op = k, op
         self.x, self.y = k.image(operands, "input"), k.image(operands, "output")
-        size = buffer_bytes(buffer_type(self.x.pixels))
-        self.bytes = k.reshape(self.x.pixels, [size])
         self.packed = operands["packed_weights"]
         self.is_hot = high_factors(op) is not None
         self.factors = self.packed if self.is_hot else operands["factors"]
-        self.scratch = operands["scratch"]
-        count = buffer_bytes(buffer_type(self.scratch)) // 2
-        view = memref.ViewOp(self.scratch, k.index(0), [], MemRefType(i16, [count]))
-        self.halves = k.insert(view, "halves")
         self.stream = packed_weights(op)
         columns = shape(op.output)[2] if k.part is None else k.part.columns
-        self.together = min(PIXELS, columns)
+        self.windows = Windows(
+            k,
+            op,
+            self.x,
+            operands["scratch"],
+            min(PIXELS, columns),
+            operands.get("places"),
+        )
 
     def build(self) -> None:
         k = self.k
@@ -264,7 +241,7 @@ class DotKernel:
 
         def pixels(i: SSAValue, count: int) -> None:
             first = k.add(source, k.mul(i, k.index(along_w.stride)))
-            self.copy_segment(first, k.index(0), count)
+            self.windows.widen_pixels(first, count)
             self.groups(k.add(target, i), count, hot=False)
 
         def pair(i: SSAValue, _: Carried) -> None:
@@ -289,243 +266,8 @@ class DotKernel:
         return k.pixel(self.y, k.add(k.mul(n, k.index(rows)), oy), ox)
 
     def block(self, n: SSAValue, oy: SSAValue, ox: SSAValue, count: int) -> None:
-        def borders() -> None:
-            for j in range(count):
-                self.widen(n, oy, self.k.add(ox, self.k.index(j)), j)
-
-        self.k.either(
-            self.inside(oy, ox, count),
-            lambda: self.widen_inside(n, oy, ox, count),
-            borders,
-        )
+        self.windows.widen(n, oy, ox, count)
         self.groups(self.target(n, oy, ox), count, hot=self.is_hot)
-
-    # Windows
-
-    def inside(self, oy: SSAValue, ox: SSAValue, count: int) -> SSAValue | None:
-        """Whether the windows of pixels lie in the image; None if they all do."""
-        k = self.k
-        _, height, width, _ = shape(self.op.input)
-        found: SSAValue | None = None
-        more = count - 1
-        for axis, at, size, others in zip(
-            self.op.window.axes, (oy, ox), (height, width), (0, more), strict=True
-        ):
-            if axis.pad_before or axis.pad_after:
-                first = k.sub(k.mul(at, k.index(axis.stride)), k.index(axis.pad_before))
-                reach = axis.extent + others * axis.stride
-                fits = self.within(first, k.index(0), k.index(size - reach + 1))
-                found = fits if found is None else k.both(found, fits)
-        return found
-
-    def widen_inside(self, n: SSAValue, oy: SSAValue, ox: SSAValue, count: int) -> None:
-        """The windows of neighbouring pixels, all inside of the image."""
-        k, op = self.k, self.op
-        along_h, along_w = op.window.axes
-        height = shape(op.input)[1]
-        y0 = k.sub(k.mul(oy, k.index(along_h.stride)), k.index(along_h.pad_before))
-        x0 = k.sub(k.mul(ox, k.index(along_w.stride)), k.index(along_w.pad_before))
-        corner = k.pixel(self.x, k.add(k.mul(n, k.index(height)), y0), x0)
-        across = 1 if along_w.dilation == 1 else along_w.kernel
-        words = segment_words(op)
-
-        def window_row(pixel: SSAValue, ky: SSAValue) -> None:
-            for kx in range(across):
-                number = k.add(k.mul(ky, k.index(across)), k.index(kx))
-                first = k.add(pixel, k.index(kx * along_w.dilation))
-                self.copy_segment(first, k.mul(number, k.index(words)), count)
-
-        if self.x.capacity is None:
-            pitch = along_h.dilation * self.x.pitch
-
-            def turn(ky: SSAValue, _: Carried) -> None:
-                window_row(k.add(corner, k.mul(ky, k.index(pitch))), ky)
-
-            k.loop(0, along_h.kernel, turn, hint="ky", hot=True)
-            return
-        pixels = [corner]
-        while len(pixels) < along_h.kernel:
-            pixels.append(k.rows_below(self.x, pixels[-1], along_h.dilation))
-
-        def once(_: SSAValue, __: Carried) -> None:
-            for ky, pixel in enumerate(pixels):
-                window_row(pixel, k.index(ky))
-
-        k.loop(0, 1, once, hint="once", hot=True)
-
-    def copy_segment(self, pixel: SSAValue, start: SSAValue, count: int) -> None:
-        """Segments of neighbouring pixels that lie inside of the image."""
-        k, depth = self.k, shape(self.op.input)[3]
-        apart = self.op.window.axes[1].stride * depth
-        length = segment(self.op)
-        source = k.mul(pixel, k.index(depth))
-
-        def quads(q: SSAValue, number: int) -> None:
-            """Loads some quads of each pixel, and stores them behind that."""
-            words: list[tuple[SSAValue, SSAValue, int]] = []
-            for i in range(number):
-                at = k.add(source, k.mul(k.add(q, k.index(i)), k.index(QUAD)))
-                place = k.add(start, k.mul(k.add(q, k.index(i)), k.index(2)))
-                for j in range(count):
-                    byte = k.add(at, k.index(j * apart))
-                    word = k.insert(LoadWordOp(self.bytes, byte), "quad")
-                    words.append((word, place, j))
-            for word, place, j in words:
-                for odd, ror in enumerate((0, 8)):
-                    wide = k.insert(Sxtb16Op(word, ror))
-                    self.store_word(wide, k.add(place, k.index(odd)), j)
-
-        whole = length // QUAD
-        together = WIDENED // count
-        turn = TURNED * together
-        looped = whole // turn * turn if whole > 2 * turn else 0
-        if looped:
-
-            def turns(q: SSAValue, _: Carried) -> None:
-                for i in range(TURNED):
-                    quads(k.add(q, k.index(i * together)), together)
-
-            k.loop(0, looped, turns, hint="q", step=turn)
-        for q in range(looped, whole, together):
-            quads(k.index(q), min(together, whole - q))
-        if length % QUAD:
-            for j in range(count):
-                self.copy_rest(k.add(source, k.index(j * apart)), start, j)
-
-    def copy_rest(self, source: SSAValue, start: SSAValue, j: int) -> None:
-        """The elements of a segment that make no quad; weights behind them are zero."""
-        k, length = self.k, segment(self.op)
-        first = length // QUAD * QUAD
-        rest = [
-            k.load_i32(self.bytes, k.add(source, k.index(e)))
-            for e in range(first, length)
-        ]
-        words = [rest[0], rest[min(1, len(rest) - 1)]]
-        if len(rest) > 2:
-            words[0] = k.insert(PkhbtOp(rest[0], rest[2], 16))
-        for odd, word in enumerate(words):
-            self.store_word(word, k.add(start, k.index(first // 2 + odd)), j)
-
-    def widen(self, n: SSAValue, oy: SSAValue, ox: SSAValue, j: int) -> None:
-        """The window of a pixel, as words between those of its neighbour."""
-        k, op = self.k, self.op
-        _, height, width, _ = shape(op.input)
-        along_h, along_w = op.window.axes
-        taps = along_w.kernel if along_w.dilation == 1 else 1
-        y0 = k.sub(k.mul(oy, k.index(along_h.stride)), k.index(along_h.pad_before))
-        x0 = k.sub(k.mul(ox, k.index(along_w.stride)), k.index(along_w.pad_before))
-        padded_h = along_h.pad_before or along_h.pad_after
-        padded_w = along_w.pad_before or along_w.pad_after
-
-        def window_row(ky: SSAValue, _: Carried) -> None:
-            iy = k.tap(y0, ky, along_h)
-
-            def part(kx: SSAValue, _: Carried) -> None:
-                ix = k.tap(x0, kx, along_w)
-                number = k.add(k.mul(ky, k.index(along_w.kernel // taps)), kx)
-                start = k.mul(number, k.index(segment_words(op)))
-                inside: SSAValue | None = None
-                if padded_h:
-                    inside = self.within(iy, k.index(0), k.index(height))
-                if padded_w:
-                    across = self.within(ix, k.index(0), k.index(width - taps + 1))
-                    inside = across if inside is None else k.both(inside, across)
-                row = k.add(k.mul(n, k.index(height)), iy)
-
-                def whole() -> None:
-                    self.copy(k.pixel(self.x, row, ix), start, j)
-
-                def border() -> None:
-                    self.copy_border(row, iy, ix, start, j, taps)
-
-                k.either(inside, whole, border)
-
-            # Of a window without gaps all columns are one part.
-            k.loop(0, along_w.kernel // taps, part, hint="kx")
-
-        k.loop(0, along_h.kernel, window_row, hint="ky")
-
-    def within(self, value: SSAValue, low: SSAValue, high: SSAValue) -> SSAValue:
-        k = self.k
-        return k.both(k.compare("sge", value, low), k.compare("slt", value, high))
-
-    def copy(self, pixel: SSAValue, start: SSAValue, j: int) -> None:
-        """A segment that lies inside of the image."""
-        k, depth = self.k, shape(self.op.input)[3]
-        length = segment(self.op)
-        source = k.mul(pixel, k.index(depth))
-        quads = length // QUAD
-
-        def quad(q: SSAValue, _: Carried) -> None:
-            at = k.add(source, k.mul(q, k.index(QUAD)))
-            word = k.insert(LoadWordOp(self.bytes, at), "quad")
-            place = k.add(start, k.mul(q, k.index(2)))
-            for odd, ror in enumerate((0, 8)):
-                wide = k.insert(Sxtb16Op(word, ror))
-                self.store_word(wide, k.add(place, k.index(odd)), j)
-
-        if quads:
-            k.loop(0, quads, quad, hint="q")
-        for e in range(quads * QUAD, padded(length, QUAD)):
-            value = k.i32(0)
-            if e < length:
-                value = k.load_i32(self.bytes, k.add(source, k.index(e)))
-            self.store_half(value, start, k.index(e), j)
-
-    def copy_border(
-        self,
-        row: SSAValue,
-        iy: SSAValue,
-        ix: SSAValue,
-        start: SSAValue,
-        j: int,
-        taps: int,
-    ) -> None:
-        """A segment that reaches over the border, where the zero point is."""
-        k = self.k
-        _, height, width, depth = shape(self.op.input)
-        zero_point = k.i32(integers(self.op.zero_points)[0])
-        on = self.within(iy, k.index(0), k.index(height))
-
-        def tap(kx: SSAValue, _: Carried) -> None:
-            column = k.add(ix, kx)
-            inside = k.both(on, self.within(column, k.index(0), k.index(width)))
-            first = k.mul(kx, k.index(depth))
-
-            def element(value: Callable[[SSAValue], SSAValue]) -> None:
-                def store(c: SSAValue, _: Carried) -> None:
-                    self.store_half(value(c), start, k.add(first, c), j)
-
-                k.loop(0, depth, store, hint="c")
-
-            def copied() -> None:
-                pixel = k.pixel(self.x, row, column)
-                element(lambda c: k.load_i32(self.x.pixels, pixel, c))
-
-            k.either(inside, copied, lambda: element(lambda c: zero_point))
-
-        k.loop(0, taps, tap, hint="kx")
-        for e in range(segment(self.op), padded(segment(self.op), QUAD)):
-            self.store_half(k.i32(0), start, k.index(e), j)
-
-    def word_byte(self, word: SSAValue, j: int) -> SSAValue:
-        """Where a word of a pixel lies: those of two pixels take turns."""
-        k = self.k
-        stride = self.together * WORD
-        return k.add(k.mul(word, k.index(stride)), k.index(j * WORD))
-
-    def store_word(self, value: SSAValue, word: SSAValue, j: int) -> None:
-        store = StoreWordOp(value, self.scratch, self.word_byte(word, j), True)
-        self.k.builder.insert(store)
-
-    def store_half(self, value: SSAValue, start: SSAValue, e: SSAValue, j: int) -> None:
-        """Element `e` of a segment: of four, 0 and 2 share a word, and 1 and 3."""
-        k = self.k
-        quad, rest = k.div(e, k.index(QUAD)), k.remainder(e, QUAD)
-        word = k.add(start, k.add(k.mul(quad, k.index(2)), k.remainder(rest, 2)))
-        place = k.add(k.mul(word, k.index(2 * self.together)), k.index(2 * j))
-        place = k.add(place, k.div(rest, k.index(2)))
-        k.store(value, self.halves, place)
 
     # Sums
 
@@ -597,10 +339,7 @@ class DotKernel:
     ) -> None:
         """One word of activations of each pixel, into all sums."""
         k = self.k
-        x = [
-            k.insert(LoadWordOp(self.scratch, self.word_byte(word, j), True), "x")
-            for j in range(count)
-        ]
+        x = [self.windows.load_word(word, j) for j in range(count)]
         for number in range(GROUP // 2):
             first = self.stream.weight_at(0, number)
             at = k.add(k.mul(word, k.index(GROUP // 2)), k.index(first))
