@@ -5,12 +5,13 @@ A folder holds models (`*.tflite`, `*.onnx`, or in sub-folders of these names),
 reference outputs in `reference/NAME.npz`, and checksums of every layer in
 `layers/NAME.layers.json` (docs/commands.md). Float models in `onnx_float` are quantized
 first, on the inputs of their reference, and compared with what onnxruntime makes of the
-quantized model. A model that is not supported is a row with the reason.
+quantized model. With quantized inputs and outputs, which references do not have, the
+reference is the interpreter, on random numbers. A model that is not supported is a row
+with the reason.
 """
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +24,9 @@ from xdsl.utils.exceptions import DiagnosticException, PassFailedException
 from tinyml.backend.compiler import CompileOptions, compile_model
 from tinyml.backend.raw_run import SimulatorError
 from tinyml.backend.runner import (
+    InputSets,
     RunOptions,
+    interpreted,
     load_arrays,
     load_layer_checks,
     load_report,
@@ -36,9 +39,6 @@ from tinyml.frontend.load import one_line
 
 FLOAT_MODELS = "onnx_float"
 
-BASELINES = Path(__file__).parent / "baselines.json"
-"""What the peers take on the same simulated cores."""
-
 
 @dataclass(frozen=True)
 class BenchOptions:
@@ -48,6 +48,12 @@ class BenchOptions:
     sets: int | None = None
     layers: bool = False
     """Compare every layer too, natively, with nothing fused and nothing shared."""
+    objective: str = "cycles"
+    io: str = "model"
+    """Or `quantized`, as of `tinyml compile`."""
+    toolchain: str | None = None
+    """What builds what is run."""
+    check_alignment: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class BenchRow:
 
     name: str
     target: str
+    io: str = "model"
     refused: str | None = None
     report: dict[str, Any] | None = None
     result: dict[str, Any] | None = None
@@ -107,7 +114,7 @@ def bench_models(
             ToolchainError,
         ) as error:
             reason = one_line(error).removeprefix(f"{path}: ")
-            yield BenchRow(path.stem, options.target, refused=reason)
+            yield BenchRow(path.stem, options.target, options.io, refused=reason)
 
 
 def bench_model(path: Path, folder: Path, options: BenchOptions) -> BenchRow:
@@ -120,21 +127,40 @@ def bench_model(path: Path, folder: Path, options: BenchOptions) -> BenchRow:
         if path.parent.name == FLOAT_MODELS:
             path, reference = quantized(path, reference, directory)
         start = time.perf_counter()
-        compile_model(path, CompileOptions(options.target)).write(directory)
+        compiling = CompileOptions(
+            options.target,
+            quantized_io=options.io == "quantized",
+            objective=options.objective,
+        )
+        compile_model(path, compiling).write(directory)
         seconds = time.perf_counter() - start
         report = load_report(directory)
-        sets = load_sets(report, None, reference)
-        sets = sets if options.sets is None else sets.first(options.sets)
-        result = run_directory(directory, sets, None, RunOptions())
+        sets = reference_sets(directory, reference, options)
+        how = RunOptions(
+            toolchain=options.toolchain, check_alignment=options.check_alignment
+        )
+        result = run_directory(directory, sets, None, how)
     return BenchRow(
         name,
         options.target,
+        options.io,
         None,
         report,
         result,
         compare_layers(path, folder) if options.layers else None,
         seconds,
     )
+
+
+def reference_sets(
+    directory: Path, reference: Path, options: BenchOptions
+) -> InputSets:
+    """Inputs of a compiled network and what should come out."""
+    report = load_report(directory)
+    if options.io == "quantized":
+        return interpreted(directory, load_sets(report, None, None))[0]
+    sets = load_sets(report, None, reference)
+    return sets if options.sets is None else sets.first(options.sets)
 
 
 def quantized(path: Path, reference: Path, directory: Path) -> tuple[Path, Path]:
@@ -161,90 +187,3 @@ def compare_layers(path: Path, folder: Path) -> dict[str, Any] | None:
         sets = load_sets(load_report(directory), None, reference)
         how = RunOptions(measure=False)
         return run_directory(directory, sets, load_layer_checks(checks), how)
-
-
-COLUMNS = (
-    "network",
-    "core",
-    "verdict",
-    "sets",
-    "layers",
-    "MACs",
-    "arena",
-    "stack",
-    "flash",
-    "instructions",
-    "cycles est.",
-    "per MAC",
-    "of CMSIS-NN",
-    "compile s",
-)
-
-
-def baselines() -> dict[str, Any]:
-    return json.loads(BASELINES.read_text())
-
-
-def cells(row: BenchRow) -> list[str]:
-    """A row's texts, one per column; a refused model has its reason in one of them."""
-    if row.report is None or row.result is None:
-        reason = [row.name, row.target, row.verdict]
-        rest = [""] * (len(COLUMNS) - len(reason) - 1)
-        return [*reason, *rest, row.refused or ""]
-    report, result, layers = row.report, row.result, row.layers
-    ram, macs = report["ram"], report["macs"]
-    cycles = result["cycles_estimated"]
-    peer = baselines()["tflm_cmsis_nn"].get(row.target, {}).get(row.name)
-    exact = result["arena_high_water"] == ram["arena"]
-    return [
-        row.name,
-        row.target,
-        row.verdict,
-        f"{result['sets_equal'] or 0} of {result['sets']}",
-        "" if layers is None else str(layers["layers_compared"]),
-        f"{macs:,}",
-        f"{ram['arena']:,}" + ("" if exact else " not exact"),
-        f"{ram['stack']:,}",
-        f"{report['flash']['total']:,}",
-        f"{result['instructions']:,}",
-        f"{cycles:,}",
-        f"{cycles / macs:.2f}" if macs else "",
-        f"{cycles / peer['cycles_estimated']:.2f}" if peer else "",
-        f"{row.compile_seconds:.1f}",
-    ]
-
-
-WIDTHS = (38, 10, 8, 7, 6, 11, 9, 6, 9, 13, 13, 8, 11, 9)
-
-
-def text_line(texts: Sequence[str]) -> str:
-    """A row for a terminal; the reason of a refusal follows the verdict."""
-    texts = [*texts[:3], texts[-1]] if not any(texts[3:-1]) else texts
-    pairs = zip(texts, WIDTHS, strict=False)
-    return "  ".join(f"{text:<{width}}" for text, width in pairs).rstrip()
-
-
-def markdown(rows: Sequence[BenchRow], command: str) -> str:
-    """The table as a page, with the command that made it."""
-    lines = [
-        "# Networks: what they take, and whether every integer is right",
-        "",
-        f"`{command}`",
-        "",
-        "One inference each, compiled with ziglang -O2, pipeline `@default`. Outputs",
-        "are compared with the reference's on as many sets as are told; layers on all",
-        "sets, natively, in pipeline `@reference`, with checksums of TFLite Micro's.",
-        "Cycles are estimated at zero wait states, never measured. Bytes; `arena` is",
-        "predicted, linked, and the highest byte written. `of CMSIS-NN` is the ratio",
-        "of estimated cycles to TFLite Micro's with CMSIS-NN on the same simulated",
-        "core.",
-        "",
-        table_line(COLUMNS),
-        table_line(["---"] * len(COLUMNS)),
-        *(table_line(cells(row)) for row in rows),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def table_line(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(text.replace('|', '/') for text in texts)} |"

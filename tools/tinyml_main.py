@@ -19,9 +19,12 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import tinyml
+
+if TYPE_CHECKING:
+    from tinyml.backend.bench import BenchOptions
 
 SIZE_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20}
 
@@ -194,9 +197,30 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     bench.add_argument("--models", type=Path, required=True, metavar="DIR")
     bench.add_argument("--target", default="cortex-m4")
+    bench.add_argument(
+        "--objective", choices=["ram", "cycles", "size"], default="cycles"
+    )
+    bench.add_argument("--io", choices=["model", "quantized"], default="model")
     bench.add_argument("--sets", type=int, help="input sets to run; default: all")
     bench.add_argument(
         "--layers", action="store_true", help="compare every layer too, natively"
+    )
+    bench.add_argument(
+        "--check-alignment",
+        action="store_true",
+        help="report unaligned accesses of several words",
+    )
+    tables = bench.add_mutually_exclusive_group()
+    tables.add_argument(
+        "--functions",
+        action="store_true",
+        help="where cycles go: kinds of layers, kernel functions",
+    )
+    tables.add_argument(
+        "--peers", action="store_true", help="beside other engines; default: theirs"
+    )
+    tables.add_argument(
+        "--compilers", action="store_true", help="built by clang and by gcc"
     )
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--markdown", type=Path, metavar="FILE", help="write a page")
@@ -371,28 +395,73 @@ def command_pareto(args: argparse.Namespace) -> int:
 
 
 def command_bench(args: argparse.Namespace) -> int:
-    from tinyml.backend import bench
+    from tinyml.backend import bench, bench_peers, bench_table
 
-    options = bench.BenchOptions(args.target, args.sets, args.layers)
+    options = bench.BenchOptions(
+        args.target,
+        args.sets,
+        args.layers,
+        args.objective,
+        args.io,
+        check_alignment=args.check_alignment,
+    )
+    if args.compilers:
+        return compare_compilers(args, options)
+    names = args.names
+    if args.peers:
+        names = names or bench_peers.compared_models(args.io)
+        print(bench_table.aligned(bench_peers.COLUMNS, bench_peers.WIDTHS))
+    else:
+        print(bench_table.text_line(bench_table.COLUMNS))
     rows: list[bench.BenchRow] = []
-    print(bench.text_line(bench.COLUMNS))
-    for row in bench.bench_models(args.models, args.names, options):
+    for row in bench.bench_models(args.models, names, options):
         rows.append(row)
-        print(bench.text_line(bench.cells(row)), flush=True)
+        lines = [bench_table.text_line(bench_table.cells(row))]
+        if args.functions:
+            lines += bench_table.function_lines(row)
+        if args.peers:
+            texts = bench_table.peer_rows(row)
+            lines = [bench_table.aligned(text, bench_peers.WIDTHS) for text in texts]
+        print("\n".join(lines), flush=True)
     if args.json is not None:
         content = [dataclasses.asdict(row) | {"equal": row.equal} for row in rows]
         args.json.write_text(json.dumps(content, indent=1) + "\n")
     if args.markdown is not None:
-        words = [
-            "tinyml bench",
-            *args.names,
-            "--models MODELS",
-            f"--target {args.target}",
-        ]
-        words += [] if args.sets is None else [f"--sets {args.sets}"]
-        words += ["--layers"] if args.layers else []
-        args.markdown.write_text(bench.markdown(rows, " ".join(words)))
+        command = bench_command(args)
+        page = bench_table.markdown(rows, command, args.functions)
+        if args.peers:
+            page = bench_table.peers_markdown(rows, command)
+        args.markdown.write_text(page)
     return 0 if all(row.equal or row.refused for row in rows) else 1
+
+
+def bench_command(args: argparse.Namespace) -> str:
+    """The command line without what differs from place to place."""
+    words = ["tinyml bench", *args.names, "--models MODELS", f"--target {args.target}"]
+    words += [] if args.objective == "cycles" else [f"--objective {args.objective}"]
+    words += [] if args.io == "model" else [f"--io {args.io}"]
+    words += [] if args.sets is None else [f"--sets {args.sets}"]
+    flags = ("layers", "check_alignment", "functions", "peers", "compilers")
+    given = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]
+    return " ".join([*words, *given])
+
+
+def compare_compilers(args: argparse.Namespace, options: BenchOptions) -> int:
+    from tinyml.backend import bench_compilers, bench_table
+
+    found: list[bench_compilers.CompilerRow] = []
+    print(bench_table.aligned(bench_compilers.COLUMNS, bench_compilers.WIDTHS))
+    for row in bench_compilers.compare_compilers(args.models, args.names, options):
+        found.append(row)
+        print(bench_table.aligned(row.cells, bench_compilers.WIDTHS), flush=True)
+    if args.json is not None:
+        content = [row.data() for row in found]
+        args.json.write_text(json.dumps(content, indent=1) + "\n")
+    if args.markdown is not None:
+        args.markdown.write_text(
+            bench_compilers.markdown(found, bench_command(args)), "utf-8"
+        )
+    return 0 if all(row.verdict in ("equal", "refused") for row in found) else 1
 
 
 def command_import(args: argparse.Namespace) -> int:
