@@ -111,6 +111,13 @@ def known(value: SSAValue) -> int | None:
     return None
 
 
+def is_summand(number: int | None) -> bool:
+    """Whether an instruction can add a number that is part of it."""
+    if number is None:
+        return False
+    return abs(number) <= HIGHEST or is_modified_immediate(abs(number))
+
+
 def only_user(value: SSAValue) -> Operation | None:
     """The only op that uses a value, if it stands in the same block."""
     user = value.get_user_of_unique_use()
@@ -244,8 +251,7 @@ class Selector:
             self.moved[thread] = target
 
     def sum(self, value: SSAValue, number: int) -> SSAValue:
-        size = abs(number)
-        if size <= HIGHEST or is_modified_immediate(size):
+        if is_summand(number):
             return self.add(self.moved_by(value, number))
         return self.add(alu.AddOp(value, self.constant(number)))
 
@@ -534,8 +540,12 @@ class Selector:
 
     def folded(self, user: Operation) -> Operation | None:
         """The operand that an addition or the like computes as well: one at most."""
-        if any(known(value) is not None for value in user.operands):
-            return None
+        numbers = [known(value) for value in user.operands]
+        if any(number is not None for number in numbers):
+            # What is too large for an instruction needs a register in any case.
+            is_sum = isinstance(user, arith.AddiOp)
+            if not is_sum or any(map(is_summand, numbers)):
+                return None
         if user.results[0].type != i32:
             return None
         for value in reversed(user.operands):
@@ -591,11 +601,12 @@ class Selector:
             a, b = b, a
         number = known(b)
         first = known(a)
+        inner = self.folded(op)
         if isinstance(op, arith.SubiOp) and first is not None:
             if is_modified_immediate(first):
                 self.define(result, alu.RsbImmOp(self.word(b), first))
                 return
-        elif number is not None:
+        elif number is not None and inner is None:
             if isinstance(op, arith.AddiOp | arith.SubiOp):
                 sign = 1 if isinstance(op, arith.AddiOp) else -1
                 total = self.sum(self.word(a), sign * number)
@@ -609,7 +620,7 @@ class Selector:
             if is_modified_immediate(number):
                 self.define(result, IMMEDIATES[type(op)](self.word(a), number))
                 return
-        if (inner := self.folded(op)) is not None:
+        if inner is not None:
             other = b if a.owner is inner else a
             if isinstance(inner, arith.MuliOp):
                 n, m = map(self.word, inner.operands)
