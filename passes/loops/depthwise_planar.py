@@ -33,12 +33,15 @@ from tinyml.dialects.acle import (
     StoreWordOp,
     Sxtb16Op,
 )
-from tinyml.dialects.layer import LayerOp, integers, shape
+from tinyml.dialects.layer import LayerOp, buffer_type, integers, shape
 from tinyml.dialects.weighted import DepthwiseConv2DOp
-from tinyml.passes.dot_packing import folded_bias
 from tinyml.passes.loops.depthwise_plan import LANES, WORD, PlanarPlan
 from tinyml.passes.loops.depthwise_taps import Product
-from tinyml.passes.loops.dot import high_factors, high_requantized
+from tinyml.passes.loops.high_products import (
+    high_factors,
+    high_requantized,
+    start_values,
+)
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.weighted import constant_array
@@ -63,29 +66,17 @@ def has_planar(op: LayerOp) -> TypeGuard[DepthwiseConv2DOp]:
 
 def planar_tables(op: DepthwiseConv2DOp) -> dict[str, np.ndarray]:
     """What the kernel reads: for each output channel its stream."""
-    channels = op.output_channels
-    filters = constant_array(op, "weights")
-    bias = np.zeros(channels, np.int32)
-    if op.bias is not None:
-        bias = constant_array(op, "bias")
-    flat = filters.reshape(-1, channels).T
-    start = folded_bias(flat, bias, integers(op.zero_points)[0])
     factors = high_factors(op)
     assert factors is not None
     plan = PlanarPlan.of(op)
-    taps = filters.astype(np.int64)
-    words = [start]
-    words += [factors[:, 0].astype(np.int64), factors[:, 1].astype(np.int64)]
+    taps = constant_array(op, "weights").astype(np.int64)
+    words = [start_values(op), *factors.T.astype(np.int64)]
     for row in taps:
         for low, high in plan.products(plan.tile[1]).weights:
             top = 0 if high is None else row[high] << 16
             words.append((row[low] & 0xFFFF) | top)
     stream = np.stack(words, 1) & 0xFFFFFFFF
     return {"stream": stream.astype(np.uint32).view(np.int32)}
-
-
-FACTORS = 3
-"""Words of a stream in front of the weights: start value and two factors."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +102,8 @@ class PlanarKernel:
         self.x, self.y = k.flat(operands["input"]), k.flat(operands["output"])
         self.stream, self.scratch = k.flat(operands["stream"]), operands["scratch"]
         self.zero_point = integers(op.zero_points)[0]
+        _, self.stream_words = buffer_type(operands["stream"]).get_shape()
+        self.first_weight = self.stream_words - self.plan.weights
 
     def at(self, place: Place) -> SSAValue:
         k = self.k
@@ -387,7 +380,7 @@ class PlanarKernel:
     def compute(self, target: Place, g: SSAValue, lanes: int, rows: int) -> None:
         """So many rows of outputs of some channels."""
         k, plan = self.k, self.plan
-        length = FACTORS + plan.weights
+        length = self.stream_words
 
         def channel(c: SSAValue, i: SSAValue) -> None:
             stream = Place(
@@ -413,10 +406,11 @@ class PlanarChannel:
     def __init__(self, kernel: PlanarKernel, stream: Place, x: Place, y: Place):
         self.kernel, self.k, self.plan = kernel, kernel.k, kernel.plan
         self.stream, self.x, self.y = stream, x, y
-        self.start, self.multiplier, self.power = map(self.word, range(FACTORS))
+        self.first = kernel.first_weight
+        self.start, *self.factors = map(self.word, range(self.first))
         self.held: list[SSAValue] = []
         if self.plan.holds_weights:
-            self.held = [self.word(FACTORS + i) for i in range(self.plan.weights)]
+            self.held = [self.word(self.first + i) for i in range(self.plan.weights)]
 
     def word(self, number: int) -> SSAValue:
         """A word of the channel's stream."""
@@ -424,7 +418,7 @@ class PlanarChannel:
         return self.k.load(kernel.stream, kernel.at(self.stream.plus(constant=number)))
 
     def weight(self, number: int) -> SSAValue:
-        return self.held[number] if self.held else self.word(FACTORS + number)
+        return self.held[number] if self.held else self.word(self.first + number)
 
     def rows(self, rows: int) -> None:
         k, plan = self.k, self.plan
@@ -513,5 +507,5 @@ class PlanarChannel:
         """Requantization, zero point, clamp and store of one sum."""
         k, op = self.k, self.kernel.op
         k.count(prod(op.weights_shape) // op.output_channels)
-        value = high_requantized(k, op, acc, self.multiplier, self.power)
+        value = high_requantized(k, op, acc, self.factors)
         k.store(value, self.kernel.y, self.kernel.at(place))

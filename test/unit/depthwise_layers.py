@@ -20,16 +20,23 @@ def random_start(r: random.Random, channels: int) -> np.ndarray:
     return np.array([r.randint(-limit, limit) for _ in range(channels)], np.int32)
 
 
-def high_factors(r: random.Random, channels: int, taps: int) -> np.ndarray:
-    """Factors that two high products can be: usual ones, extreme ones, many ties."""
+def random_requant(r: random.Random, channels: int, taps: int) -> np.ndarray:
+    """
+    Factors that two high products can be, mostly: usual ones, extreme ones, ones for
+    many ties, and ones that need wide products.
+    """
     usual = 6 + taps.bit_length() // 2
     low, high = 1 << 30, (1 << 31) - 1
-    match r.choice(["usual", "usual", "extreme", "ties"]):
+    match r.choice(["usual", "usual", "extreme", "ties", "wide"]):
         case "extreme":
             multipliers = [r.choice([low, high]) for _ in range(channels)]
             shifts = [-r.choice([2, 30, usual]) for _ in range(channels)]
         case "ties":
             multipliers, shifts = [low] * channels, [-r.randint(2, usual)] * channels
+        case "wide":
+            least = r.choice([0, 1, 1 << 29, -low])
+            multipliers = [r.randint(least, high) for _ in range(channels)]
+            shifts = [r.choice([-usual, -1, 0, 1, 2]) for _ in range(channels)]
         case _:
             multipliers = [r.randint(low, high) for _ in range(channels)]
             shifts = [-r.randint(max(2, usual - 3), usual) for _ in range(channels)]
@@ -41,8 +48,12 @@ def depthwise_module(
     size: Sequence[int],
     axes: tuple[AxisAccess, AxisAccess],
     multiplier: int = 1,
+    factor: tuple[int, int] | None = None,
 ) -> ModuleOp:
-    """A network of one depthwise convolution of an input of `size`."""
+    """
+    A network of one depthwise convolution of an input of `size`, with random factors
+    for requantization or one for all channels.
+    """
     batch, height, width, depth = size
     h, w = axes
     channels = depth * multiplier
@@ -52,12 +63,15 @@ def depthwise_module(
     x = b.input(size, i8, TensorAttr.get("x", 0.5, zero_points[0]))
     y = b.buffer((batch, h.output_size(height), w.output_size(width), channels), i8)
     bias = random_start(r, channels)
+    requant = random_requant(r, channels, h.kernel * w.kernel)
+    if factor is not None:
+        requant, bias = np.full((channels, 2), factor, np.int32), bias >> 12
     op = DepthwiseConv2DOp(
         x,
         y,
         b.constant("weights", random_bytes(r, (*kernel, channels), i8)),
         b.constant("bias", bias) if r.random() < 0.8 else None,
-        b.constant("requant", high_factors(r, channels, h.kernel * w.kernel)),
+        b.constant("requant", requant),
         WindowAttr.get(
             kernel,
             (h.stride, w.stride),
