@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import json
 import math
 import os
@@ -484,6 +485,8 @@ def command_import(args: argparse.Namespace) -> int:
 
 
 def main() -> None:
+    # IR is one web of references; looking for garbage in it finds none.
+    gc.set_threshold(1_000_000)
     args = make_parser().parse_args()
     try:
         status = args.function(args)

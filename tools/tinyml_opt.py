@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -133,6 +134,8 @@ class TinyMLOptMain(xDSLOptMain):
 
 
 def main() -> None:
+    # IR is one web of references; looking for garbage in it finds none.
+    gc.set_threshold(1_000_000)
     try:
         TinyMLOptMain(description="tinyml modular optimizer driver").run()
         sys.stdout.flush()
