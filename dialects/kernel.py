@@ -55,6 +55,11 @@ class Method(StrEnum):
     """
     PLANAR = "planar"
     """Rows of single channels that are widened into scratch memory."""
+    WINOGRAD = "winograd"
+    """
+    Tiles that are transformed into scratch memory, and transformed weights: fewer
+    products, for two tiles and four channels at a time.
+    """
 
 
 @irdl_attr_definition

@@ -53,6 +53,8 @@ from tinyml.interp.moving import modes, nearest_places
 from tinyml.interp.resampling import bilinear_taps
 from tinyml.passes.loops.dot import PIXELS, high_factors, is_flat
 from tinyml.passes.loops.fully_connected_dot import is_row
+from tinyml.passes.loops.winograd import WinogradPlan
+from tinyml.passes.winograd_packing import OUTPUTS, TILE
 
 NEVER = np.int64(1) << 60
 """Where the first element would be of a step that reads none."""
@@ -123,6 +125,8 @@ def windowed(op: PoolOp | Conv2DOp | DepthwiseConv2DOp, channels: Span) -> Steps
 def conv2d_steps(op: Conv2DOp) -> Steps:
     if kernel_of(op).method is Method.DOT:
         return row_steps(op, False) if is_row(op) else dot_steps(op, False)
+    if kernel_of(op).method is Method.WINOGRAD:
+        return winograd_steps(op, False)
     depth, outputs = shape(op.input)[-1], shape(op.output)[-1]
     inputs = depth // op.group_count
     group = np.arange(outputs) // (outputs // op.group_count)
@@ -150,6 +154,41 @@ def dot_steps(op: Conv2DOp, backward: bool) -> Steps:
     return in_order(op, (low, high))
 
 
+def winograd_steps(op: Conv2DOp, backward: bool) -> Steps:
+    """
+    What a block of outputs sees is read before any of it is made, as by `dot_steps`.
+    The last blocks make outputs again.
+    """
+    plan = WinogradPlan.of(op)
+    _, height, width, depth = shape(op.input)
+    batch, rows, columns, channels = shape(op.output)
+    along_h, along_w = op.window.axes
+    n = np.arange(batch)[:, None, None]
+    row = np.array(plan.starts(rows, False))[:, None]
+    column = np.array(plan.starts(columns, True))
+
+    def seen(start: np.ndarray, pad: int, pixels: int, size: int) -> Span:
+        first = start - pad
+        return np.clip(first, 0, size), np.clip(first + pixels, 0, size)
+
+    top, bottom = seen(row, along_h.pad_before, TILE, height)
+    left, right = seen(column, along_w.pad_before, plan.columns, width)
+    first = ((n * height + top) * width + left) * depth
+    end = ((n * height + bottom - 1) * width + right) * depth
+    none = (top == bottom) | (left == right)
+    first, end = np.where(none, NEVER, first), np.where(none, -NEVER, end)
+    made = numbered((batch, rows, columns, channels))
+    blocks = [
+        made[i, y : y + OUTPUTS, x : x + plan.outputs]
+        for i, y, x in np.broadcast(n, row, column)
+    ]
+    writes = np.stack(blocks).reshape(first.size, -1)
+    low, high = np.full_like(writes, NEVER), np.full_like(writes, -NEVER)
+    when = -1 if backward else 0
+    low[:, when], high[:, when] = first.reshape(-1), end.reshape(-1)
+    return Steps(writes.reshape(-1), ((low.reshape(-1), high.reshape(-1)),))
+
+
 def backward_steps(op: LayerOp) -> Steps:
     """The steps of a kernel as it takes them backwards, written down forwards."""
     if kernel_of(op).method is Method.DOT:
@@ -157,6 +196,9 @@ def backward_steps(op: LayerOp) -> Steps:
             return row_steps(op, True)
         if isinstance(op, Conv2DOp):
             return dot_steps(op, True)
+    if kernel_of(op).method is Method.WINOGRAD:
+        assert isinstance(op, Conv2DOp)
+        return winograd_steps(op, True)
     return STEPS[type(op)](op)
 
 

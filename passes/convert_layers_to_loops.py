@@ -90,6 +90,7 @@ from tinyml.passes.loops.dot import dot_tables, lower_dot
 from tinyml.passes.loops.fully_connected_dot import is_row, lower_rows, row_tables
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
+from tinyml.passes.loops.winograd import lower_winograd, winograd_tables
 
 LOWERINGS: Lowerings = {
     **elementwise.LOWERINGS,
@@ -137,6 +138,8 @@ def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
     kernel = kernel_of(op)
     if kernel.method is Method.PLANAR:
         return lower_planar
+    if kernel.method is Method.WINOGRAD:
+        return lower_winograd
     if packs_rows(op):
         return lower_rows
     if kernel.method is Method.DOT:
@@ -150,7 +153,8 @@ def named_constants(op: LayerOp) -> dict[str, tuple[SymbolRefAttr, MemRefType]]:
     method = kernel_of(op).method
     packed = method is Method.DOT and isinstance(op, Conv2DOp)
     packed = packed or packs_rows(op)
-    return {} if packed or method is Method.PLANAR else op.constants()
+    packed = packed or method in (Method.PLANAR, Method.WINOGRAD)
+    return {} if packed else op.constants()
 
 
 def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
@@ -158,6 +162,9 @@ def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
     if kernel_of(op).method is Method.PLANAR:
         assert isinstance(op, DepthwiseConv2DOp)
         return planar_tables(op)
+    if kernel_of(op).method is Method.WINOGRAD:
+        assert isinstance(op, Conv2DOp)
+        return winograd_tables(op)
     if packs_rows(op):
         return row_tables(op)
     if kernel_of(op).method is Method.DOT:

@@ -10,6 +10,7 @@ from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnected
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.dot import dot_scratch
 from tinyml.passes.loops.fully_connected_dot import row_scratch
+from tinyml.passes.loops.winograd import winograd_scratch
 
 
 def delayed_rows(op: DepthwiseConv2DOp) -> int:
@@ -27,6 +28,9 @@ def layer_scratch(op: LayerOp, columns: int | None = None) -> int:
         return dot_scratch(op, columns or shape(op.output)[2])
     if kernel.method is Method.DOT and isinstance(op, FullyConnectedOp):
         return row_scratch(op)
+    if kernel.method is Method.WINOGRAD:
+        assert isinstance(op, Conv2DOp)
+        return winograd_scratch(op)
     if kernel.traversal is not Traversal.CHANNELS:
         return 0
     assert isinstance(op, DepthwiseConv2DOp)

@@ -59,8 +59,8 @@ def make_stage(
         alloc.detach()
         body.add_op(alloc)
     for layer in group:
-        if kernel_of(layer).method is Method.PLANAR:
-            # There is no such kernel for parts of rows.
+        if kernel_of(layer).method in (Method.PLANAR, Method.WINOGRAD):
+            # There are no such kernels for parts of rows.
             layer.attributes[KERNEL] = KernelAttr.get(
                 Traversal.EITHER, method=Method.DOT
             )

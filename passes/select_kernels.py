@@ -28,9 +28,10 @@ from tinyml.dialects.weighted import (
     WeightedOp,
 )
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
-from tinyml.passes.loops.fully_connected_dot import is_row
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.depthwise_planar import has_planar
+from tinyml.passes.loops.fully_connected_dot import is_row
+from tinyml.passes.loops.winograd import has_winograd
 
 
 def has_direct(layer: LayerOp) -> bool:
@@ -59,11 +60,16 @@ class SelectKernelsPass(ModulePass):
     need no scratch memory for it, or all that can.
     """
 
+    winograd: int = 0
+    """Bytes of flash that may be spent on kernels with fewer products (`winograd`)."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for layer in layers(network_function(op)):
             layer.attributes.setdefault(KERNEL, self.choose(layer))
 
     def choose(self, layer: LayerOp) -> KernelAttr:
+        if self.winograd and has_winograd(layer):
+            return KernelAttr.get(Traversal.EITHER, method=Method.WINOGRAD)
         if self.words == "all" and has_planar(layer):
             return KernelAttr.get(
                 Traversal.CHANNELS, PlanarPlan.of(layer).lanes, Method.PLANAR
