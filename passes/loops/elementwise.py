@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -28,6 +29,19 @@ from tinyml.dialects.layer import (
     shape,
 )
 from tinyml.interp.fixed_point import single_precision, sum_offset
+from tinyml.passes.byte_forms import (
+    BYTES,
+    NumberForm,
+    number_form,
+    pair_form,
+    pair_table,
+)
+from tinyml.passes.loops.elements import (
+    hot_nest,
+    number_value,
+    over_elements,
+    pair_value,
+)
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands
 from tinyml.passes.loops.requantize import (
@@ -70,34 +84,107 @@ def centred(k: Kernel, byte: SSAValue, zero_point: int, unsigned: bool) -> SSAVa
     return k.sub(wide, k.i32(zero_point))
 
 
-def map_pairs(
+@dataclass(frozen=True)
+class Run:
+    """
+    Dimensions of a broadcast layer that follow one another and are alike: how many
+    elements they have together, and how far apart those are in each input.
+    """
+
+    size: int
+    strides: tuple[int, ...]
+    """0 where an input repeats its elements."""
+
+
+def runs(op: BroadcastOp) -> list[Run]:
+    """The dimensions of a layer, as few as possible."""
+    found: list[Run] = []
+    strides = [1, 1]
+    for axis in reversed(range(len(whole := shape(op.output)))):
+        sizes = [op.aligned_shape(index)[axis] for index in range(2)]
+        if whole[axis] == 1:
+            continue
+        steps = tuple(0 if size == 1 else step for size, step in zip(sizes, strides))
+        strides = [step * size for size, step in zip(sizes, strides)]
+        last = found[-1] if found else None
+        if last is not None and steps == tuple(s * last.size for s in last.strides):
+            found[-1] = Run(last.size * whole[axis], last.strides)
+        else:
+            found.append(Run(whole[axis], steps))
+    return found[::-1] or [Run(1, (1, 1))]
+
+
+Pairs = Callable[[SSAValue, SSAValue], SSAValue]
+
+
+def map_pairs(k: Kernel, op: BroadcastOp, operands: Operands, function: Pairs) -> None:
+    """`output[i] = function(lhs[i], rhs[i])`, inputs broadcast to the output."""
+    inputs = [k.flat(operands[name]) for name in ("lhs", "rhs")]
+    output, nest = k.flat(operands["output"]), runs(op)
+
+    def element(at: tuple[SSAValue, ...]) -> None:
+        values = [k.load(x, place(k, nest, at, i)) for i, x in enumerate(inputs)]
+        k.store(function(*values), output, place(k, nest, at))
+
+    k.nest([run.size for run in nest], element)
+
+
+def place(
+    k: Kernel, nest: list[Run], at: Sequence[SSAValue], index: int | None = None
+) -> SSAValue:
+    """Where an element of an input is, or of the output, by its places in runs."""
+    total = k.index(0)
+    for i, (run, position) in enumerate(zip(nest, at)):
+        stride = prod(later.size for later in nest[i + 1 :])
+        stride = stride if index is None else run.strides[index]
+        total = k.add(total, k.mul(position, k.index(stride)))
+    return total
+
+
+def map_pairs_in_words(
     k: Kernel,
     op: BroadcastOp,
     operands: Operands,
-    function: Callable[[SSAValue, SSAValue], SSAValue],
+    function: Pairs,
+    prepare: Sequence[Callable[[SSAValue], SSAValue]] = (),
 ) -> None:
-    """`output[i] = function(lhs[i], rhs[i])`, inputs broadcast to the output."""
-    inputs, output = [operands["lhs"], operands["rhs"]], operands["output"]
-    whole = shape(op.output)
-    aligned = [op.aligned_shape(0), op.aligned_shape(1)]
-    if aligned == [whole, whole]:
-        map_elements(k, op, inputs, output, function)
-        return
-    sources = [
-        k.reshape(value, sizes) for value, sizes in zip(inputs, aligned, strict=True)
-    ]
+    """
+    The same for a function that instructions can be selected for, of what `prepare`
+    makes of each of the two.
+    """
+    prepare = prepare or (lambda x: x, lambda x: x)
+    inputs = [k.flat(operands[name]) for name in ("lhs", "rhs")]
+    output, nest = k.flat(operands["output"]), runs(op)
+    *outer, inner = nest
 
-    def element(at: tuple[SSAValue, ...]) -> None:
-        values = [
-            k.load(
-                source,
-                *(k.index(0) if n == 1 else i for i, n in zip(at, sizes, strict=True)),
+    def line(at: tuple[SSAValue, ...]) -> None:
+        firsts = [place(k, outer, at, i) for i in range(2)]
+        target = place(k, nest, at)
+        repeated = [
+            None if stride else ready(k.load(x, first))
+            for x, first, stride, ready in zip(
+                inputs, firsts, inner.strides, prepare, strict=True
             )
-            for source, sizes in zip(sources, aligned, strict=True)
         ]
-        k.store(function(*values), output, *at)
 
-    k.nest(whole, element)
+        def group(places: Sequence[SSAValue]) -> None:
+            values = [
+                [
+                    k.load(x, k.add(first, i)) if once is None else once
+                    for x, first, once in zip(inputs, firsts, repeated, strict=True)
+                ]
+                for i in places
+            ]
+            for i, pair in zip(places, values, strict=True):
+                a, b = (
+                    x if once is not None else ready(x)
+                    for x, once, ready in zip(pair, repeated, prepare, strict=True)
+                )
+                k.store(function(a, b), output, k.add(target, i))
+
+        over_elements(k, inner.size, group, hot=not outer)
+
+    hot_nest(k, [run.size for run in outer], line)
 
 
 def lower_sum_f32(k: Kernel, op: SumOp, operands: Operands) -> None:
@@ -120,7 +207,27 @@ def lower_sum_f32(k: Kernel, op: SumOp, operands: Operands) -> None:
     map_pairs(k, op, operands, add)
 
 
+def sum_slopes(op: SumOp) -> tuple[float, float]:
+    """By how much the result grows with each byte, but for rounding."""
+    a, b, y = (r.multiplier.data * 2.0 ** (r.shift.data - 31) for r in op.requant)
+    if op.rounding.data is Rounding.DOUBLE:
+        a, b = a * y * 2.0**20, b * y * 2.0**20
+    return a, -b if isinstance(op, SubOp) else b
+
+
 def lower_sum(k: Kernel, op: SumOp, operands: Operands) -> None:
+    low, high = integers(op.clamp)
+    form = pair_form(pair_table(op), sum_slopes(op), (low, high))
+    if form is None:
+        return lower_rounded_sum(k, op, operands)
+
+    def add(a: SSAValue, b: SSAValue) -> SSAValue:
+        return pair_value(k, form, a, b, (low, high))
+
+    map_pairs_in_words(k, op, operands, add)
+
+
+def lower_rounded_sum(k: Kernel, op: SumOp, operands: Operands) -> None:
     if op.rounding.data is Rounding.F32:
         return lower_sum_f32(k, op, operands)
     combine = k.add if isinstance(op, AddOp) else k.sub
@@ -189,7 +296,36 @@ def lower_prelu(k: Kernel, op: PReluOp, operands: Operands) -> None:
     k.nest(shape(op.output), element)
 
 
+def product_form(op: MulOp) -> NumberForm | None:
+    """The layer as a function of the product of two centred bytes."""
+    a_zero, b_zero, _ = integers(op.zero_points)
+    products = ((BYTES - a_zero)[:, None] * (BYTES - b_zero)).reshape(-1)
+    numbers, first = np.unique(products, return_index=True)
+    low, high = integers(op.clamp)
+    slope = op.requant.multiplier.data * 2.0 ** (op.requant.shift.data - 31)
+    return number_form(numbers, pair_table(op).reshape(-1)[first], slope, (low, high))
+
+
 def lower_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
+    a_zero, b_zero, _ = integers(op.zero_points)
+    low, high = integers(op.clamp)
+    form = product_form(op)
+    if form is None:
+        return lower_rounded_mul(k, op, operands)
+
+    def shifted(b: SSAValue) -> SSAValue:
+        return k.shl(centred(k, b, b_zero, False), k.i32(form.left))
+
+    def multiply(a: SSAValue, b: SSAValue) -> SSAValue:
+        return number_value(k, form, k.mul(a, b), (low, high), shifted=True)
+
+    def unshifted(a: SSAValue) -> SSAValue:
+        return centred(k, a, a_zero, False)
+
+    map_pairs_in_words(k, op, operands, multiply, (unshifted, shifted))
+
+
+def lower_rounded_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
     a_zero, b_zero, y_zero = integers(op.zero_points)
     factor = constant_factor(k, op.requant)
 

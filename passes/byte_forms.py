@@ -1,0 +1,141 @@
+"""
+Layers of bytes as a sum of products with constants, shifted once.
+
+A sum of two bytes with scales of their own is, as frameworks define it, several
+roundings of 64-bit products. As a function of its 65,536 pairs of bytes it is more often
+than not the same as `(a * p + b * q + r) >> n` with factors of 24 bits, which is three
+instructions: errors of a factor have to be smaller than the least distance of any pair
+from where its rounding changes. Whether they are is found out by trying all pairs, so
+what is found is exact, whatever the rounding, and else nothing is. Likewise a function
+of one number, as of a product of two bytes or of the sum of a window, is tried on all
+numbers.
+
+Pure functions on arrays; what layers compute they ask the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.interpreter import Interpreter
+
+from tinyml.dialects.elementwise import BroadcastOp
+from tinyml.interp.tinyml import TinyMLFunctions
+
+WORD_LOW, WORD_END = -(1 << 31), 1 << 31
+
+BYTES = np.arange(-128, 128, dtype=np.int64)
+
+MOST_BITS, LEAST_BITS = 23, 18
+"""Bits of a result below its ones that are tried."""
+
+NEAR = 3
+"""How far factors are tried from the nearest to the real ones."""
+
+
+@dataclass(frozen=True)
+class PairForm:
+    """`(a * first + b * second + offset) >> bits`, in words, before it is clamped."""
+
+    first: int
+    second: int
+    offset: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class NumberForm:
+    """
+    `(high + offset) >> bits` with the high word `high` of `(x << left) * factor`,
+    before it is clamped.
+    """
+
+    left: int
+    factor: int
+    offset: int
+    bits: int
+
+
+def pair_table(op: BroadcastOp) -> np.ndarray:
+    """What a layer makes of each byte of `lhs` (rows) and each of `rhs`. int64."""
+    a = BYTES.astype(np.int8)
+    y = np.empty((256, 256), np.int8)
+    interpreter = Interpreter(ModuleOp([]))
+    interpreter.register_implementations(TinyMLFunctions())
+    interpreter.run_op(op, (a[:, None], a[None, :], y))
+    return y.astype(np.int64)
+
+
+def limits(
+    results: np.ndarray, clamp: tuple[int, int], bits: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The least words that a shift and the clamp make the results of, and the ends."""
+    low, high = clamp
+    least = np.where(results > low, results << bits, WORD_LOW)
+    end = np.where(results < high, (results + 1) << bits, WORD_END)
+    return least, end
+
+
+def middle_offset(
+    words: np.ndarray, limits: tuple[np.ndarray, np.ndarray]
+) -> int | None:
+    """What added to words brings all of them within limits, if anything does."""
+    least, end = limits
+    low, high = int((least - words).max()), int((end - words).min()) - 1
+    inside = WORD_LOW <= low <= high < WORD_END
+    return (low + high) // 2 if inside else None
+
+
+def near(center: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Numbers around others, the nearest first."""
+    steps = product(range(-NEAR, NEAR + 1), repeat=len(center))
+    for step in sorted(steps, key=lambda step: sum(map(abs, step))):
+        yield tuple(a + b for a, b in zip(center, step, strict=True))
+
+
+def pair_form(
+    results: np.ndarray, slopes: tuple[float, float], clamp: tuple[int, int]
+) -> PairForm | None:
+    """
+    A form of a function of two bytes, int64 [256, 256], which is about a sum with these
+    slopes, rounded and clamped.
+    """
+    for bits in range(MOST_BITS, LEAST_BITS - 1, -1):
+        inside = limits(results, clamp, bits)
+        center = tuple(round(slope * (1 << bits)) for slope in slopes)
+        if max(map(abs, center)) >= 1 << 24:
+            continue
+        for first, second in near(center):
+            words = (BYTES * first)[:, None] + BYTES * second
+            offset = middle_offset(words, inside)
+            if offset is not None:
+                return PairForm(first, second, offset, bits)
+    return None
+
+
+def number_form(
+    numbers: np.ndarray, results: np.ndarray, slope: float, clamp: tuple[int, int]
+) -> NumberForm | None:
+    """
+    A form of a function of numbers, both int64, which is about a multiple, rounded and
+    clamped.
+    """
+    largest = int(np.abs(numbers).max())
+    left = 30 - largest.bit_length()
+    if left < 0 or slope == 0:
+        return None
+    for bits in range(MOST_BITS, LEAST_BITS - 1, -1):
+        center = round(slope * 2.0 ** (bits + 32 - left))
+        if not 1 << 20 <= abs(center) < WORD_END - NEAR:
+            continue
+        inside = limits(results, clamp, bits)
+        for (factor,) in near((center,)):
+            words = (numbers << left) * factor >> 32
+            offset = middle_offset(words, inside)
+            if offset is not None:
+                return NumberForm(left, factor, offset, bits)
+    return None
