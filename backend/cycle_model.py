@@ -31,6 +31,7 @@ published table: +-25 %, good for ratios between programs and no more.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from tinyml.backend.disassembly import SEVERAL, Instruction
 from tinyml.backend.target_machine import Core
@@ -76,10 +77,8 @@ def _m4_load(load: Instruction, previous: Instruction | None) -> int:
     return 1
 
 
-def _m4_instruction(instruction: Instruction, previous: Instruction | None) -> int:
+def _m4_alone(instruction: Instruction) -> int:
     name = instruction.name
-    if name in LOADS:
-        return _m4_load(instruction, previous)
     if name in STORES:
         return 2 if name == "vstr" or instruction.register_offset else 1
     if name in SEVERAL:
@@ -97,18 +96,23 @@ def _m4_instruction(instruction: Instruction, previous: Instruction | None) -> i
     return 1
 
 
-def m4_block_cycles(block: Sequence[Instruction]) -> int:
-    """Cycles of a block on Cortex-M4 if the jump at its end is not taken."""
-    cycles = 0
-    previous: Instruction | None = None
-    for instruction in block:
-        cycles += _m4_instruction(instruction, previous)
-        if previous is not None and previous.name in FP_WITH_LATENCY:
-            cycles += bool(previous.writes & instruction.reads)
-        previous = instruction
+def m4_cycles(instruction: Instruction, previous: Instruction | None) -> int:
+    """Cycles of an instruction behind another one on Cortex-M4."""
+    if instruction.name in LOADS:
+        cycles = _m4_load(instruction, previous)
+    else:
+        cycles = _m4_alone(instruction)
+    if previous is not None and previous.name in FP_WITH_LATENCY:
+        cycles += bool(previous.writes & instruction.reads)
     return cycles
 
 
+def m4_block_cycles(block: Sequence[Instruction]) -> int:
+    """Cycles of a block on Cortex-M4 if the jump at its end is not taken."""
+    return sum(map(m4_cycles, block, [None, *block]))
+
+
+@cache
 def _m7_unit(name: str) -> str:
     if name in LOADS | STORES | SEVERAL:
         return "memory"
@@ -121,6 +125,7 @@ def _m7_unit(name: str) -> str:
     return "fp" if name.startswith("v") else "alu"
 
 
+@cache
 def _m7_latency(name: str, unit: str) -> int:
     if name in DIVIDES:
         return 7
@@ -138,31 +143,61 @@ def _accumulator(instruction: Instruction) -> str | None:
     return None
 
 
+class M7Pipeline:
+    """What a Cortex-M7 has issued so far, and when results are there."""
+
+    def __init__(self) -> None:
+        self.cycle = 0
+        """In which the last instruction issued."""
+        self._units: list[str] = []
+        self._ready: dict[str, int] = {}
+        self._products: set[str] = set()
+
+    def _start(self, instruction: Instruction, unit: str) -> int:
+        """The cycle in which an instruction would issue next."""
+        start, ready = self.cycle, self._ready
+        accumulator = _accumulator(instruction) if unit == "multiply" else None
+        for register in instruction.reads:
+            known = ready.get(register, 0)
+            if known > start:
+                forwarded = register == accumulator and register in self._products
+                start = max(start, known - forwarded)
+        units = self._units
+        if start == self.cycle and (
+            len(units) >= 2 or (unit != "alu" and unit in units)
+        ):
+            return start + 1
+        return start
+
+    def cost(self, instruction: Instruction) -> int:
+        """By how many cycles an instruction would end later than the last one."""
+        start = self._start(instruction, _m7_unit(instruction.name))
+        return start - self.cycle + max((instruction.words + 1) // 2 - 1, 0)
+
+    def issue(self, instruction: Instruction) -> None:
+        unit = _m7_unit(instruction.name)
+        start = self._start(instruction, unit)
+        if start > self.cycle:
+            self.cycle, self._units = start, []
+        self._units.append(unit)
+        if instruction.name in SEVERAL:
+            self.cycle += (instruction.words + 1) // 2 - 1
+            self._units = ["memory", "memory"]
+        there = self.cycle + _m7_latency(instruction.name, unit)
+        for register in instruction.writes:
+            self._ready[register] = there
+            if unit == "multiply":
+                self._products.add(register)
+            else:
+                self._products.discard(register)
+
+
 def m7_block_cycles(block: Sequence[Instruction]) -> int:
     """Cycles of a block on Cortex-M7, jumps predicted."""
-    cycle = 0
-    issued: list[str] = []
-    ready: dict[str, int] = {}
-    products: set[str] = set()
+    pipeline = M7Pipeline()
     for instruction in block:
-        unit = _m7_unit(instruction.name)
-        accumulator = _accumulator(instruction) if unit == "multiply" else None
-        start = cycle
-        for register in instruction.reads:
-            forwarded = register == accumulator and register in products
-            start = max(start, ready.get(register, 0) - forwarded)
-        if start > cycle:
-            cycle, issued = start, []
-        if len(issued) >= 2 or (unit != "alu" and unit in issued):
-            cycle, issued = cycle + 1, []
-        issued.append(unit)
-        if instruction.name in SEVERAL:
-            cycle += (instruction.words + 1) // 2 - 1
-            issued = ["memory", "memory"]
-        for register in instruction.writes:
-            ready[register] = cycle + _m7_latency(instruction.name, unit)
-            (products.add if unit == "multiply" else products.discard)(register)
-    return cycle + 1
+        pipeline.issue(instruction)
+    return pipeline.cycle + 1
 
 
 def block_cycles(

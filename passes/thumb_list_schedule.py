@@ -18,29 +18,27 @@ given one.
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from tinyml.backend.cycle_model import (
     LOADS,
     MULTIPLIES,
+    M7Pipeline,
     m4_block_cycles,
+    m4_cycles,
     m7_block_cycles,
 )
 from tinyml.backend.disassembly import LOADS_SEVERAL, Instruction
 from tinyml.backend.target_machine import Core
 
-TAIL = 6
-"""As many instructions before one decide when it can issue."""
 CHOICES = 12
 """So many loads, and so many others, that may come next are looked at."""
 SPARED = 4
 """Loads leave at most so many registers alone."""
-
-Version = tuple[str, int]
-"""A name, and how often it was written before."""
 
 
 @dataclass
@@ -48,15 +46,23 @@ class Problem:
     """Instructions, and which of them have to come before which."""
 
     instructions: Sequence[Instruction]
-    before: list[set[int]]
-    after: list[set[int]]
-    reads: list[frozenset[Version]]
-    writes: list[frozenset[Version]]
-    alive: frozenset[Version]
-    """At the start."""
-    kept: frozenset[Version]
-    """At the end."""
-    heights: list[int] = field(default_factory=list[int])
+    waits: list[int]
+    """For how many others each waits."""
+    after: list[list[int]]
+    """Those that wait for each."""
+    reads: list[list[int]]
+    """Values of which only so many may be alive, by number, that each reads."""
+    written: list[int]
+    """How many such values each writes."""
+    lasting: list[int]
+    """How many of them are read, or kept."""
+    readers: list[list[int]]
+    """Of each value."""
+    kept: list[bool]
+    """Whether each value is alive at the end."""
+    alive: int
+    """Values alive at the start."""
+    heights: list[int]
     """Cycles from an instruction to the end, if nothing but data is waited for."""
 
 
@@ -68,6 +74,30 @@ def latency(instruction: Instruction, reader: Instruction, name: str) -> int:
     return 2 if instruction.name in LOADS | LOADS_SEVERAL else 1
 
 
+class Names:
+    """Numbers of values: a name has a new one each time that it is written."""
+
+    def __init__(self, registers: AbstractSet[str]):
+        self.registers = registers
+        self.numbers: dict[str, int] = {}
+        self.readers: list[list[int]] = []
+
+    def value(self, name: str) -> int:
+        if name not in self.numbers:
+            self.write(name)
+        return self.numbers[name]
+
+    def write(self, name: str) -> int:
+        self.numbers[name] = len(self.readers)
+        self.readers.append([])
+        return self.numbers[name]
+
+    def read(self, name: str, index: int) -> int:
+        value = self.value(name)
+        self.readers[value].append(index)
+        return value
+
+
 def make_problem(
     instructions: Sequence[Instruction],
     registers: AbstractSet[str],
@@ -77,55 +107,60 @@ def make_problem(
     What the order of instructions has to keep. `registers` are the names of which only
     so many may be alive; `kept` are those that are used behind the instructions.
     """
-    count = len(instructions)
-    version: defaultdict[str, int] = defaultdict(int)
+    names = Names(registers)
     writer: dict[str, int] = {}
     readers: defaultdict[str, list[int]] = defaultdict(list)
-    problem = Problem(
-        instructions,
-        before=[set() for _ in range(count)],
-        after=[set() for _ in range(count)],
-        reads=[],
-        writes=[],
-        alive=frozenset(),
-        kept=frozenset(),
-    )
-    first_reads: set[Version] = set()
+    before: list[set[int]] = []
+    reads: list[list[int]] = []
+    writes: list[list[int]] = []
     for index, instruction in enumerate(instructions):
-        before = problem.before[index]
-        counted = sorted(instruction.reads & registers)
-        problem.reads.append(frozenset((name, version[name]) for name in counted))
-        first_reads |= {item for item in problem.reads[-1] if item[1] == 0}
+        earlier: set[int] = set()
         for name in instruction.reads:
             if name in writer:
-                before.add(writer[name])
+                earlier.add(writer[name])
             readers[name].append(index)
         for name in instruction.writes:
-            before.update(readers.pop(name, ()))
+            earlier.update(readers.pop(name, ()))
             if name in writer:
-                before.add(writer[name])
+                earlier.add(writer[name])
             writer[name] = index
-            version[name] += 1
-        before.discard(index)
-        counted = sorted(instruction.writes & registers)
-        problem.writes.append(frozenset((name, version[name]) for name in counted))
-    problem.kept = frozenset((name, version[name]) for name in kept & registers)
-    problem.alive = frozenset(
-        first_reads | {item for item in problem.kept if not item[1]}
+        earlier.discard(index)
+        before.append(earlier)
+        reads.append([names.read(n, index) for n in instruction.reads & registers])
+        writes.append([names.write(n) for n in instruction.writes & registers])
+    last = {names.value(name) for name in kept & registers}
+    is_kept = [value in last for value in range(len(names.readers))]
+    written = {value for values in writes for value in values}
+    lasting = [
+        sum(bool(names.readers[value] or is_kept[value]) for value in values)
+        for values in writes
+    ]
+    after: list[list[int]] = [[] for _ in instructions]
+    for index, earlier in enumerate(before):
+        for other in sorted(earlier):
+            after[other].append(index)
+    return Problem(
+        instructions,
+        waits=[len(earlier) for earlier in before],
+        after=after,
+        reads=reads,
+        written=[len(values) for values in writes],
+        lasting=lasting,
+        readers=names.readers,
+        kept=is_kept,
+        alive=len(names.readers) - len(written),
+        heights=heights(instructions, after),
     )
-    for index, before in enumerate(problem.before):
-        for earlier in before:
-            problem.after[earlier].add(index)
-    problem.heights = heights(problem)
-    return problem
 
 
-def heights(problem: Problem) -> list[int]:
-    found = [1] * len(problem.instructions)
+def heights(
+    instructions: Sequence[Instruction], after: Sequence[Sequence[int]]
+) -> list[int]:
+    found = [1] * len(instructions)
     for index in reversed(range(len(found))):
-        instruction = problem.instructions[index]
-        for later in problem.after[index]:
-            reader = problem.instructions[later]
+        instruction = instructions[index]
+        for later in after[index]:
+            reader = instructions[later]
             shared = instruction.writes & reader.reads
             wait = max((latency(instruction, reader, n) for n in shared), default=0)
             found[index] = max(found[index], wait + found[later])
@@ -133,138 +168,181 @@ def heights(problem: Problem) -> list[int]:
 
 
 class Pressure:
-    """Which values are alive while instructions are put in order."""
+    """How many values are alive while instructions are put in order."""
 
     def __init__(self, problem: Problem):
         self.problem = problem
-        self.alive = set(problem.alive)
-        self.uses: defaultdict[Version, int] = defaultdict(int)
-        for reads in problem.reads:
-            for item in reads:
-                self.uses[item] += 1
-
-    def dying(self, index: int) -> set[Version]:
-        return {
-            item
-            for item in self.problem.reads[index]
-            if self.uses[item] == 1 and item not in self.problem.kept
-        }
+        self.alive = problem.alive
+        self.uses = [len(readers) for readers in problem.readers]
+        """By value: how many of its readers are left."""
+        self.left = [sum(readers) for readers in problem.readers]
+        """By value: the sum of their numbers, which is the last one's in the end."""
+        self.dies = [0] * len(problem.reads)
+        """By instruction: values that die if it comes next."""
+        for value, readers in enumerate(problem.readers):
+            if len(readers) == 1 and not problem.kept[value]:
+                self.dies[readers[0]] += 1
 
     def at(self, index: int) -> int:
         """Registers in use where an instruction writes, if it comes next."""
-        problem = self.problem
-        return len(self.alive) - len(self.dying(index)) + len(problem.writes[index])
+        return self.alive - self.dies[index] + self.problem.written[index]
 
     def take(self, index: int) -> int:
         """Puts an instruction next; registers in use where it writes."""
-        peak = self.at(index)
-        self.alive -= self.dying(index)
-        for item in self.problem.reads[index]:
-            self.uses[item] -= 1
-        self.alive |= {
-            item
-            for item in self.problem.writes[index]
-            if self.uses[item] or item in self.problem.kept
-        }
+        problem, uses, left = self.problem, self.uses, self.left
+        peak = self.alive - self.dies[index] + problem.written[index]
+        self.alive += problem.lasting[index] - self.dies[index]
+        for value in problem.reads[index]:
+            uses[value] -= 1
+            left[value] -= index
+            if uses[value] == 1 and not problem.kept[value]:
+                self.dies[left[value]] += 1
         return peak
 
     def allows(self, order: Sequence[int], limit: int) -> bool:
         """Whether these instructions, next in this order, stay within a limit."""
-        problem, alive = self.problem, set(self.alive)
-        used: defaultdict[Version, int] = defaultdict(int)
+        problem, alive = self.problem, self.alive
+        used: dict[int, int] = {}
         for index in order:
-            for item in problem.reads[index]:
-                used[item] += 1
-                if used[item] == self.uses[item] and item not in problem.kept:
-                    alive.discard(item)
-            if len(alive) + len(problem.writes[index]) > limit:
+            for value in problem.reads[index]:
+                number = used.get(value, 0) + 1
+                used[value] = number
+                if number == self.uses[value] and not problem.kept[value]:
+                    alive -= 1
+            if alive + problem.written[index] > limit:
                 return False
-            alive.update(
-                item
-                for item in problem.writes[index]
-                if self.uses[item] or item in problem.kept
-            )
+            alive += problem.lasting[index]
         return True
 
 
 def peak_pressure(problem: Problem, order: Sequence[int]) -> int:
     """The most registers that are in use at once."""
     pressure = Pressure(problem)
-    return max([len(problem.alive), *map(pressure.take, order)])
+    return max([problem.alive, *map(pressure.take, order)])
 
 
 def cycles(core: Core, block: Sequence[Instruction]) -> int:
     return m4_block_cycles(block) if core == "cortex-m4" else m7_block_cycles(block)
 
 
-def rank(
-    core: Core,
-    problem: Problem,
-    tail: Sequence[Instruction],
-    index: int,
-    grows: bool,
-) -> tuple[int, ...]:
-    """The smaller, the sooner; `grows` says that it takes another register."""
-    instruction = problem.instructions[index]
-    cost = cycles(core, [*tail, instruction]) - (cycles(core, tail) if tail else 0)
-    if core == "cortex-m4":
-        follows = bool(tail) and tail[-1].name in LOADS
-        joins = follows and instruction.name in LOADS and cost == 1
-        return not joins, grows and not joins, index
-    multiplies = instruction.name in MULTIPLIES
-    return cost, not multiplies, -problem.heights[index], index
+def fewest_cycles(core: Core, block: Sequence[Instruction]) -> int:
+    """So many cycles no order has fewer than."""
+    if core == "cortex-m7":
+        return (len(block) + 1) // 2
+    first = next((i for i in block if i.name in LOADS), None)
+    costs = (1 if i.name in LOADS else m4_cycles(i, None) for i in block)
+    return sum(costs) + (first is not None)
 
 
-def greedy(core: Core, problem: Problem, limit: int, load_limit: int) -> list[int]:
+class M4Ranks:
+    """The smaller, the sooner: a load behind loads; then what takes no register."""
+
+    def __init__(self, problem: Problem, pressure: Pressure):
+        self.problem, self.pressure = problem, pressure
+        self.last: Instruction | None = None
+
+    def rank(self, index: int) -> tuple[int, ...]:
+        problem, last = self.problem, self.last
+        instruction = problem.instructions[index]
+        if last is not None and last.name in LOADS and instruction.name in LOADS:
+            if m4_cycles(instruction, last) == 1:
+                return 0, index
+        grows = problem.written[index] > self.pressure.dies[index]
+        return 1 + grows, index
+
+    def take(self, index: int) -> None:
+        self.last = self.problem.instructions[index]
+
+
+class M7Ranks:
+    """The smaller, the sooner: what can issue; then multiplies; then long paths."""
+
+    def __init__(self, problem: Problem, pressure: Pressure):
+        self.problem = problem
+        self.pipeline = M7Pipeline()
+
+    def rank(self, index: int) -> tuple[int, ...]:
+        instruction = self.problem.instructions[index]
+        multiplies = instruction.name in MULTIPLIES
+        cost = self.pipeline.cost(instruction)
+        return cost, not multiplies, -self.problem.heights[index], index
+
+    def take(self, index: int) -> None:
+        self.pipeline.issue(self.problem.instructions[index])
+
+
+RANKS = {"cortex-m4": M4Ranks, "cortex-m7": M7Ranks}
+
+
+class Greedy:
     """
-    An order within the limit, for a problem whose given order is. Nothing is taken that
+    An order within a limit, for a problem whose given order is. Nothing is taken that
     what is left could not follow in the given order.
     """
-    count = len(problem.instructions)
-    waiting = [len(before) for before in problem.before]
-    ready = [index for index, number in enumerate(waiting) if not number]
-    pressure = Pressure(problem)
-    done = [False] * count
-    order: list[int] = []
-    tail: list[Instruction] = []
-    first = furthest = 0
 
-    def is_safe(index: int) -> bool:
-        if index == first:
+    def __init__(self, core: Core, problem: Problem, limit: int, load_limit: int):
+        self.problem, self.limit, self.load_limit = problem, limit, load_limit
+        self.pressure = Pressure(problem)
+        self.ranks = RANKS[core](problem, self.pressure)
+        self.order: list[int] = []
+        self.highest_load = 0
+        """The most registers in use at a load of those that were thought of."""
+        self.loads = [i.name in LOADS for i in problem.instructions]
+        self.done = [False] * len(self.loads)
+        self.first = self.furthest = 0
+        self.run()
+
+    def is_safe(self, index: int) -> bool:
+        if index == self.first:
             return True
-        loads = problem.instructions[index].name in LOADS
-        if pressure.at(index) > (load_limit if loads else limit):
-            return False
-        rest = range(first, max(furthest, index) + 1)
-        left = [later for later in rest if not done[later] and later != index]
-        return pressure.allows([index, *left], limit)
+        if self.loads[index]:
+            at = self.pressure.at(index)
+            if at > self.load_limit:
+                return False
+            self.highest_load = max(self.highest_load, at)
+        rest = range(self.first, max(self.furthest, index) + 1)
+        left = [later for later in rest if not self.done[later] and later != index]
+        return self.pressure.allows([index, *left], self.limit)
 
-    while ready:
-        ready.sort(key=lambda index: (-problem.heights[index], index))
-        fitting = [index for index in ready if pressure.at(index) <= limit]
-        loads = [i for i in fitting if problem.instructions[i].name in LOADS]
-        others = [i for i in fitting if problem.instructions[i].name not in LOADS]
-        choices = loads[:CHOICES] + others[:CHOICES]
-        alive = len(pressure.alive)
-        choices.sort(
-            key=lambda index: rank(
-                core, problem, tail, index, pressure.at(index) > alive
-            )
-        )
-        best = next(filter(is_safe, choices), first)
-        ready.remove(best)
-        pressure.take(best)
-        order.append(best)
-        done[best] = True
-        furthest = max(furthest, best)
-        while first < count and done[first]:
-            first += 1
-        tail = [*tail, problem.instructions[best]][-TAIL:]
-        for later in problem.after[best]:
-            waiting[later] -= 1
-            if not waiting[later]:
-                ready.append(later)
-    return order
+    def choices(self, ready: Iterable[int]) -> list[int]:
+        """The first of those that may come next, loads and others."""
+        pressure, written = self.pressure, self.problem.written
+        room = self.limit - pressure.alive
+        loads: list[int] = []
+        others: list[int] = []
+        for index in ready:
+            if written[index] - pressure.dies[index] <= room:
+                (loads if self.loads[index] else others).append(index)
+        return loads[:CHOICES] + others[:CHOICES]
+
+    def run(self) -> None:
+        problem = self.problem
+        count = len(problem.instructions)
+        by_height = sorted(range(count), key=lambda i: (-problem.heights[i], i))
+        place = [0] * count
+        for number, index in enumerate(by_height):
+            place[index] = number
+        waiting = list(problem.waits)
+        ready = sorted(place[i] for i, number in enumerate(waiting) if not number)
+        while ready:
+            choices = self.choices(by_height[number] for number in ready)
+            choices.sort(key=self.ranks.rank)
+            best = next(filter(self.is_safe, choices), self.first)
+            del ready[bisect_left(ready, place[best])]
+            self.take(best)
+            for later in problem.after[best]:
+                waiting[later] -= 1
+                if not waiting[later]:
+                    insort(ready, place[later])
+
+    def take(self, index: int) -> None:
+        self.pressure.take(index)
+        self.ranks.take(index)
+        self.order.append(index)
+        self.done[index] = True
+        self.furthest = max(self.furthest, index)
+        while self.first < len(self.done) and self.done[self.first]:
+            self.first += 1
 
 
 def list_schedule(
@@ -280,9 +358,13 @@ def list_schedule(
     needed = peak_pressure(problem, best)
     limit = max(limit, needed)
     fewest = cycles(core, instructions)
-    for spared in range(SPARED + 1):
-        order = greedy(core, problem, limit, limit - spared)
-        found = cycles(core, [instructions[index] for index in order])
+    least = fewest_cycles(core, instructions)
+    load_limit = limit
+    while load_limit >= limit - SPARED and fewest > least:
+        greedy = Greedy(core, problem, limit, load_limit)
+        found = cycles(core, [instructions[index] for index in greedy.order])
         if found < fewest:
-            best, fewest = order, found
+            best, fewest = greedy.order, found
+        # Any limit that no load came near would lead to the same order.
+        load_limit = greedy.highest_load - 1
     return best
