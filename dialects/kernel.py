@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from xdsl.dialects.builtin import ArrayAttr, IntAttr, StringAttr
+from xdsl.dialects.builtin import ArrayAttr, IntAttr, IntegerAttr, StringAttr
 from xdsl.ir import Operation, ParametrizedAttribute
 from xdsl.irdl import irdl_attr_definition
 from xdsl.parser import AttrParser
@@ -19,6 +19,7 @@ from xdsl.utils.str_enum import StrEnum
 
 KERNEL = "tinyml.kernel"
 REUSE = "tinyml.reuse"
+UNROLL = "tinyml.unroll"
 """The attributes of a layer that hold these decisions."""
 
 
@@ -201,6 +202,12 @@ def kernel_of(op: Operation) -> KernelAttr:
     if not isinstance(attr, KernelAttr):
         raise VerifyException(f"{KERNEL} of {op.name} is not a #tinyml.kernel: {attr}")
     return attr
+
+
+def unroll_of(op: Operation, most: int) -> int:
+    """Words that a turn of the layer's innermost loop takes at most."""
+    attr = op.attributes.get(UNROLL)
+    return min(attr.value.data, most) if isinstance(attr, IntegerAttr) else most
 
 
 def reuses_of(op: Operation) -> tuple[ReuseAttr, ...]:

@@ -125,6 +125,8 @@ def windowed(op: PoolOp | Conv2DOp | DepthwiseConv2DOp, channels: Span) -> Steps
 def conv2d_steps(op: Conv2DOp) -> Steps:
     if kernel_of(op).method is Method.DOT:
         return row_steps(op, False) if is_row(op) else dot_steps(op, False)
+    if kernel_of(op).method is Method.DIRECT and not is_row(op):
+        return dot_steps(op, False)
     if kernel_of(op).method is Method.WINOGRAD:
         return winograd_steps(op, False)
     depth, outputs = shape(op.input)[-1], shape(op.output)[-1]
@@ -136,7 +138,8 @@ def conv2d_steps(op: Conv2DOp) -> Steps:
 def dot_steps(op: Conv2DOp, backward: bool) -> Steps:
     """
     The windows of a few neighbouring pixels are read before any of them is made: before
-    the first of their elements, or the last one if the kernel runs backwards.
+    the first of their elements, or the last one if the kernel runs backwards. What is
+    not widened first is read for each of their elements again.
     """
     depth, channels = shape(op.input)[-1], shape(op.output)[-1]
     every = np.zeros(channels, np.int64)
@@ -147,6 +150,9 @@ def dot_steps(op: Conv2DOp, backward: bool) -> Steps:
     first, end = (ends.reshape(-1, columns * channels) for ends in by_element.reads[0])
     block = np.arange(columns * channels) // (PIXELS * channels)
     starts = np.flatnonzero(np.diff(block, prepend=-1))
+    if kernel_of(op).method is Method.DIRECT:
+        low = np.minimum.reduceat(first, starts, 1)[:, block]
+        return in_order(op, (low, np.maximum.reduceat(end, starts, 1)[:, block]))
     when = np.flatnonzero(np.diff(block, append=-1)) if backward else starts
     low, high = np.full_like(first, NEVER), np.full_like(end, -NEVER)
     low[:, when] = np.minimum.reduceat(first, starts, 1)
@@ -196,6 +202,8 @@ def backward_steps(op: LayerOp) -> Steps:
             return row_steps(op, True)
         if isinstance(op, Conv2DOp):
             return dot_steps(op, True)
+    if kernel_of(op).method is Method.DIRECT and isinstance(op, Conv2DOp):
+        return conv2d_steps(op)
     if kernel_of(op).method is Method.WINOGRAD:
         assert isinstance(op, Conv2DOp)
         return winograd_steps(op, True)

@@ -142,7 +142,7 @@ def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
         return lower_winograd
     if packs_rows(op):
         return lower_rows
-    if kernel.method is Method.DOT:
+    if kernel.method in (Method.DOT, Method.DIRECT):
         return lower_dot if isinstance(op, Conv2DOp) else lower_depthwise_dot
     by_channels = kernel.traversal is Traversal.CHANNELS
     return lower_by_channels if by_channels else LOWERINGS[type(op)]
@@ -151,7 +151,8 @@ def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
 def named_constants(op: LayerOp) -> dict[str, tuple[SymbolRefAttr, MemRefType]]:
     """The constants that a kernel reads as the layer names them."""
     method = kernel_of(op).method
-    packed = method is Method.DOT and isinstance(op, Conv2DOp)
+    words = method in (Method.DOT, Method.DIRECT)
+    packed = words and isinstance(op, Conv2DOp)
     packed = packed or packs_rows(op)
     packed = packed or method in (Method.PLANAR, Method.WINOGRAD)
     return {} if packed else op.constants()
@@ -167,7 +168,7 @@ def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
         return winograd_tables(op)
     if packs_rows(op):
         return row_tables(op)
-    if kernel_of(op).method is Method.DOT:
+    if kernel_of(op).method in (Method.DOT, Method.DIRECT):
         assert isinstance(op, Conv2DOp | DepthwiseConv2DOp)
         packed = isinstance(op, Conv2DOp)
         return dot_tables(op) if packed else depthwise_tables(op)

@@ -15,10 +15,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
 from xdsl.passes import ModulePass
 
-from tinyml.dialects.kernel import FORWARD, KERNEL, KernelAttr, Method, Traversal
+from tinyml.dialects.kernel import (
+    FORWARD,
+    KERNEL,
+    UNROLL,
+    KernelAttr,
+    Method,
+    Traversal,
+)
 from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.weighted import (
@@ -30,13 +37,16 @@ from tinyml.dialects.weighted import (
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.depthwise_planar import has_planar
+from tinyml.passes.loops.dot import has_direct_dot
 from tinyml.passes.loops.fully_connected_dot import is_row
-from tinyml.passes.loops.winograd import has_winograd
+from tinyml.passes.winograd_choice import worth_winograd
 
 
 def has_direct(layer: LayerOp) -> bool:
     """Whether there is a kernel of words that needs no scratch memory for a layer."""
-    return isinstance(layer, WeightedOp) and is_row(layer)
+    if isinstance(layer, WeightedOp) and is_row(layer):
+        return True
+    return has_dot(layer) and isinstance(layer, Conv2DOp) and has_direct_dot(layer)
 
 
 def has_dot(layer: LayerOp) -> bool:
@@ -56,20 +66,30 @@ class SelectKernelsPass(ModulePass):
 
     words: Literal["none", "free", "all"] = "none"
     """
-    Which layers multiply words (`dot`, `direct`, `planar`), which is fast: none, those that
-    need no scratch memory for it, or all that can.
+    Which layers multiply words (`dot`, `direct`, `planar`), which is fast: none, those
+    that need no scratch memory for it, or all that can.
     """
 
     winograd: int = 0
-    """Bytes of flash that may be spent on kernels with fewer products (`winograd`)."""
+    """Bytes of flash to spend on kernels with fewer products (`winograd`)."""
+
+    unroll: int = 0
+    """
+    Words that a turn of the innermost loop of a convolution takes at most; 0 leaves it
+    to the kernel. Fewer take less code, and more time.
+    """
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        free = [x for x in layers(network_function(op)) if KERNEL not in x.attributes]
+        for layer in worth_winograd(free, self.winograd):
+            kernel = KernelAttr.get(Traversal.EITHER, method=Method.WINOGRAD)
+            layer.attributes[KERNEL] = kernel
         for layer in layers(network_function(op)):
             layer.attributes.setdefault(KERNEL, self.choose(layer))
+            if self.unroll and isinstance(layer, Conv2DOp):
+                layer.attributes[UNROLL] = IntegerAttr(self.unroll, i64)
 
     def choose(self, layer: LayerOp) -> KernelAttr:
-        if self.winograd and has_winograd(layer):
-            return KernelAttr.get(Traversal.EITHER, method=Method.WINOGRAD)
         if self.words == "all" and has_planar(layer):
             return KernelAttr.get(
                 Traversal.CHANNELS, PlanarPlan.of(layer).lanes, Method.PLANAR

@@ -9,7 +9,7 @@ packed for it (`dot_packing.py`). Zero points are folded into the sums' start va
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import cast
 
@@ -18,15 +18,17 @@ from xdsl.ir import SSAValue
 
 from tinyml.dialects.acle import SmladOp, SmmlarOp, Sxtb16Op
 from tinyml.dialects.attributes import Rounding
+from tinyml.dialects.kernel import Method, kernel_of, unroll_of
 from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.weighted import Conv2DOp, WeightedOp
-from tinyml.passes.dot_packing import GROUP, folded_bias, ordered
+from tinyml.passes.dot_packing import GROUP, QUAD, folded_bias, ordered
 from tinyml.passes.dot_stream import Stream, stream
 from tinyml.passes.loops.dot_windows import (
     WORD,
     Windows,
     half_places,
     has_whole_taps,
+    segment,
     window,
     window_words,
 )
@@ -86,7 +88,18 @@ def turn_words(words: int, most: int) -> int:
     """
     if words <= most:
         return words
-    return min(range(most // 2, most + 1), key=lambda n: (words % n, -n))
+    return min(range(most // 2, most + 1, 2), key=lambda n: (words % n, -n))
+
+
+def has_direct_dot(op: Conv2DOp) -> bool:
+    """Whether there is a kernel that takes activations as they are."""
+    return is_pointwise(op) and high_factors(op) is not None
+
+
+def words_of_rest(op: Conv2DOp) -> int:
+    """Words of activations that are no whole quad and taken as they are."""
+    direct = kernel_of(op).method is Method.DIRECT
+    return 2 if direct and segment(op) % QUAD else 0
 
 
 def high_factors(op: WeightedOp) -> np.ndarray | None:
@@ -187,10 +200,12 @@ class DotKernel:
             k,
             op,
             self.x,
-            operands["scratch"],
+            operands.get("scratch"),
             min(PIXELS, columns),
             operands.get("places"),
         )
+        self.pixel: SSAValue | None = None
+        """The first of the pixels whose activations are taken as they are."""
 
     def build(self) -> None:
         k = self.k
@@ -241,7 +256,10 @@ class DotKernel:
 
         def pixels(i: SSAValue, count: int) -> None:
             first = k.add(source, k.mul(i, k.index(along_w.stride)))
-            self.windows.widen_pixels(first, count)
+            if kernel_of(self.op).method is Method.DIRECT:
+                self.pixel = first
+            else:
+                self.windows.widen_pixels(first, count)
             self.groups(k.add(target, i), count, hot=False)
 
         def pair(i: SSAValue, _: Carried) -> None:
@@ -295,13 +313,19 @@ class DotKernel:
         sums: Sequence[SSAValue] = start * count
         words = stream.activations
         most = MOST_WORDS if count == PIXELS and outputs == GROUP else FEW_WORDS
-        unroll = turn_words(words, most)
-        turns = words // unroll * unroll if words > unroll else 0
+        most = unroll_of(self.op, most)
+        # What is no whole quad is not looped over.
+        whole = words - words_of_rest(self.op)
+        unroll = turn_words(whole, most)
+        turns = whole // unroll * unroll if whole > unroll else 0
 
         def take(p: SSAValue, sums: Carried, words: int) -> Carried:
             found = list(sums)
-            for word in range(words):
-                self.multiply(g, k.add(p, k.index(word)), found, count)
+            for word in range(0, words, 2):
+                place = k.add(p, k.index(word))
+                for odd, x in enumerate(self.activations(place, count)):
+                    at = k.add(place, k.index(odd))
+                    self.multiply(g, at, x(), found)
             return tuple(found)
 
         hints = [f"acc{i}" for i in range(len(sums))]
@@ -334,12 +358,25 @@ class DotKernel:
         """A word of the stream of a group."""
         return self.k.load(self.packed, g, self.k.index(number), hint=hint)
 
+    def activations(
+        self, word: SSAValue, count: int
+    ) -> tuple[Callable[[], list[SSAValue]], ...]:
+        """What loads a word and the one behind it of the pixels."""
+        k, windows = self.k, self.windows
+        if self.pixel is not None:
+            return windows.load_quad(self.pixel, word, count)
+
+        def load(odd: int) -> list[SSAValue]:
+            at = k.add(word, k.index(odd))
+            return [windows.load_word(at, j) for j in range(count)]
+
+        return (lambda: load(0)), (lambda: load(1))
+
     def multiply(
-        self, g: SSAValue, word: SSAValue, sums: list[SSAValue], count: int
+        self, g: SSAValue, word: SSAValue, x: list[SSAValue], sums: list[SSAValue]
     ) -> None:
         """One word of activations of each pixel, into all sums."""
-        k = self.k
-        x = [self.windows.load_word(word, j) for j in range(count)]
+        k, count = self.k, len(x)
         for number in range(GROUP // 2):
             first = self.stream.weight_at(0, number)
             at = k.add(k.mul(word, k.index(GROUP // 2)), k.index(first))

@@ -10,6 +10,8 @@ with anything, as its weights are zero. Words of two pixels take turns.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from xdsl.dialects import memref
 from xdsl.dialects.builtin import MemRefType, i16, i32
@@ -71,7 +73,8 @@ def has_whole_taps(op: Conv2DOp) -> bool:
 class Windows:
     """
     Widens the windows of `together` pixels at most. `places` are the `half_places`;
-    only windows at the border whose taps are not of whole quads need them.
+    only windows at the border whose taps are not of whole quads need them. Without
+    scratch memory quads of pixels are taken apart as they are.
     """
 
     def __init__(
@@ -79,7 +82,7 @@ class Windows:
         k: Kernel,
         op: Conv2DOp,
         x: Image,
-        scratch: SSAValue,
+        scratch: SSAValue | None,
         together: int,
         places: SSAValue | None,
     ):
@@ -88,7 +91,7 @@ class Windows:
         size = buffer_bytes(buffer_type(x.pixels))
         self.bytes = k.reshape(x.pixels, [size])
         self.depth = shape(op.input)[3]
-        if places is not None:
+        if places is not None and scratch is not None:
             count = buffer_bytes(buffer_type(scratch)) // 2
             view = memref.ViewOp(scratch, k.index(0), [], MemRefType(i16, [count]))
             self.halves = k.insert(view, "halves")
@@ -102,10 +105,39 @@ class Windows:
         return k.add(k.mul(word, k.index(stride)), k.index(j * WORD))
 
     def load_word(self, word: SSAValue, j: int) -> SSAValue:
+        assert self.scratch is not None
         load = LoadWordOp(self.scratch, self.word_byte(word, j), True)
         return self.k.insert(load, "x")
 
+    def load_quad(
+        self, pixel: SSAValue, word: SSAValue, count: int
+    ) -> tuple[Callable[[], list[SSAValue]], ...]:
+        """What gives a word, and the one behind it, of pixels of the image."""
+        k, length = self.k, segment(self.op)
+        source = k.add(k.mul(pixel, k.index(self.depth)), k.mul(word, k.index(2)))
+        starts = [k.add(source, k.index(j * self.apart)) for j in range(count)]
+        number = k.known(word)
+        if number is not None and number * 2 + QUAD > length:
+            # Bytes behind the image are nobody's.
+            left = [
+                self.joined(
+                    [
+                        k.load_i32(self.bytes, k.add(at, k.index(e)))
+                        for e in range(length - number * 2)
+                    ]
+                )
+                for at in starts
+            ]
+            return (lambda: [a for a, _ in left]), (lambda: [b for _, b in left])
+        quads = [k.insert(LoadWordOp(self.bytes, at), "quad") for at in starts]
+
+        def halves(ror: int) -> list[SSAValue]:
+            return [k.insert(Sxtb16Op(quad, ror), "x") for quad in quads]
+
+        return (lambda: halves(0)), (lambda: halves(8))
+
     def store_word(self, value: SSAValue, word: SSAValue, j: int) -> None:
+        assert self.scratch is not None
         store = StoreWordOp(value, self.scratch, self.word_byte(word, j), True)
         self.k.builder.insert(store)
 
@@ -253,11 +285,15 @@ class Windows:
             ]
             for q in range(0, len(left), QUAD):
                 bytes = [k.load_i32(self.bytes, at) for at in left[q : q + QUAD]]
-                for odd in range(2):
-                    word = bytes[min(odd, len(bytes) - 1)]
-                    if odd + 2 < len(bytes):
-                        word = k.insert(PkhbtOp(word, bytes[odd + 2], 16))
+                for odd, word in enumerate(self.joined(bytes)):
                     self.store_word(word, k.index(start + q // 2 + odd), j)
+
+    def joined(self, bytes: list[SSAValue]) -> list[SSAValue]:
+        """The two words of up to four elements; what is missing is anything."""
+        words = [bytes[0], bytes[min(1, len(bytes) - 1)]]
+        for odd, high in enumerate(bytes[2:]):
+            words[odd] = self.k.insert(PkhbtOp(words[odd], high, 16))
+        return words
 
     # Windows at the border
 

@@ -32,7 +32,12 @@ from tinyml.interp.run import run_network
 from tinyml.passes.pipelines import LOWERING
 
 DOT = "tinyml-select-kernels{words=all}"
-PIPELINE = f"tinyml-count-macs,{DOT},tinyml-overlap,tinyml-plan-memory{{alignment=1}},{LOWERING}"
+KERNELS = {
+    "all": DOT,
+    "free": "tinyml-select-kernels{words=free}",
+    "small": "tinyml-select-kernels{words=all unroll=4}",
+}
+PLANNING = f"tinyml-overlap,tinyml-plan-memory{{alignment=1}},{LOWERING}"
 WIDE = Limits(size=9, channels=13, kernel=5)
 
 
@@ -42,9 +47,12 @@ def has_dot(module: ModuleOp) -> bool:
     return any(kernel_of(layer).method is not Method.PLAIN for layer in order)
 
 
-def check(modules: dict[str, tuple[ModuleOp, ModuleOp]], tmp_path: Path):
+def check(
+    modules: dict[str, tuple[ModuleOp, ModuleOp]], tmp_path: Path, words: str = "all"
+):
     """Each module, lowered, against the first of its pair in the interpreter."""
-    lowered = {name: lower(staged, PIPELINE) for name, (_, staged) in modules.items()}
+    pipeline = f"tinyml-count-macs,{KERNELS[words]},{PLANNING}"
+    lowered = {name: lower(staged, pipeline) for name, (_, staged) in modules.items()}
     library = HostLibrary(lowered, tmp_path)
     for name, (module, _) in modules.items():
         for seed in range(2):
@@ -55,29 +63,36 @@ def check(modules: dict[str, tuple[ModuleOp, ModuleOp]], tmp_path: Path):
             assert library.counted - before == library.infos[name].macs
 
 
-@pytest.mark.parametrize("kind", ["conv2d", "depthwise"])
-def test_layers(kind: str, tmp_path: Path):
+@pytest.mark.parametrize(
+    "kind, words",
+    [("conv2d", "all"), ("conv2d", "small"), ("conv2d", "free"), ("depthwise", "all")],
+)
+def test_layers(kind: str, words: str, tmp_path: Path):
     modules: dict[str, tuple[ModuleOp, ModuleOp]] = {}
     for seed in seeds(160):
         module, _ = random_layer(random.Random(seed), kind, WIDE)
         if has_dot(module):
             modules[f"{kind}_{seed}"] = module, module
     assert len(modules) > 50
-    check(modules, tmp_path)
+    check(modules, tmp_path, words)
 
 
-def test_networks(tmp_path: Path):
+@pytest.mark.parametrize("words", ["all", "free"])
+def test_networks(words: str, tmp_path: Path):
     kinds = [add_conv2d, add_conv2d, add_depthwise, add_max_pool, add_add]
     modules = {
         f"net_{seed}": random_network(random.Random(seed), 6, WIDE, kinds)
         for seed in seeds(40)
     }
-    check({name: (module, module) for name, module in modules.items()}, tmp_path)
+    pairs = {name: (module, module) for name, module in modules.items()}
+    check(pairs, tmp_path, words)
 
 
-def test_stages(tmp_path: Path):
+@pytest.mark.parametrize("words", ["all", "free"])
+def test_stages(words: str, tmp_path: Path):
     pairs = {
         f"staged_{seed}": staged_network(random.Random(seed), 6, WIDE)
         for seed in seeds(60)
     }
-    check({name: pair for name, pair in pairs.items() if pair is not None}, tmp_path)
+    found = {name: pair for name, pair in pairs.items() if pair is not None}
+    check(found, tmp_path, words)
