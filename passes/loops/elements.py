@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from xdsl.dialects import arith
 from xdsl.dialects.builtin import i32
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.acle import SmmlaOp, SsatOp
 from tinyml.passes.byte_forms import NumberForm, PairForm
-from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.kernel import WRAP, Carried, Kernel
 
 TOGETHER = 4
 """Elements of a group."""
@@ -90,10 +91,11 @@ def pair_value(
     k: Kernel, form: PairForm, a: SSAValue, b: SSAValue, clamp: tuple[int, int]
 ) -> SSAValue:
     """What a form makes of two bytes."""
-    first = k.mul(k.extend(a, i32), k.i32(form.first), wrap=True)
-    total = k.add(first, k.i32(form.offset), wrap=True)
-    second = k.mul(k.extend(b, i32), k.i32(form.second), wrap=True)
-    total = k.add(total, second, "total", wrap=True)
+    total = k.i32(form.offset)
+    for byte, factor in ((a, form.first), (b, form.second)):
+        # A factor may be zero; what was read is used in any case.
+        share = arith.MuliOp(k.extend(byte, i32), k.i32(factor), overflow=WRAP)
+        total = k.insert(arith.AddiOp(k.insert(share), total, overflow=WRAP), "total")
     return clamped_shift(k, total, form.bits, clamp)
 
 

@@ -27,9 +27,14 @@ from tinyml.dialects.acle import (
 )
 from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.weighted import Conv2DOp, FullyConnectedOp, WeightedOp
-from tinyml.passes.dot_packing import QUAD, folded_bias, padded
+from tinyml.passes.dot_packing import QUAD, padded
 from tinyml.passes.dot_stream import Stream, stream
-from tinyml.passes.loops.dot import high_factors, high_requantized
+from tinyml.passes.loops.high_products import (
+    filters,
+    high_factors,
+    high_requantized,
+    start_values,
+)
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.requantize import may_wrap, requantize, table_factor
@@ -90,11 +95,7 @@ def blocks(op: WeightedOp) -> list[Block]:
     channels, (most, few) = op.output_channels, GROUPS
     whole = channels // most * most
     rest = channels - whole
-    weights = constant_array(op, "weights").reshape(channels, -1)
-    bias = np.zeros(channels, np.int32)
-    if op.bias is not None:
-        bias = constant_array(op, "bias")
-    start = folded_bias(weights, bias, integers(op.zero_points)[0])
+    weights, start = filters(op), start_values(op)
     factors = high_factors(op)
     if factors is None:
         factors = np.zeros((channels, 0), np.int32)
@@ -337,11 +338,13 @@ class RowKernel:
         k.count(self.depth)
         if self.factors is None:
             at = block.made.factor_at(c)
-            words = [
+            factors = [
                 self.word(block, g, k.index(at + i), hint)
-                for i, hint in enumerate(("multiplier", "power"))
+                for i, hint in zip(
+                    range(block.made.factors), ("multiplier", "power", "times")
+                )
             ]
-            value = high_requantized(k, op, total, words[0], words[1])
+            value = high_requantized(k, op, total, factors)
         else:
             table = constant_array(op, "requant")
             factor = table_factor(k, self.factors, channel, table)

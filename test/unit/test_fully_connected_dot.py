@@ -35,7 +35,7 @@ from tinyml.dialects.tinyml import FullyConnectedOp
 from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.dot_stream import Form
-from tinyml.passes.loops.dot import high_factors
+from tinyml.passes.loops.high_products import high_factors
 from tinyml.passes.loops.fully_connected_dot import blocks
 from tinyml.passes.pipelines import LOWERING
 
