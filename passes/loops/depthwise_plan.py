@@ -17,7 +17,7 @@ from functools import cached_property
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.layer import shape
 from tinyml.dialects.weighted import DepthwiseConv2DOp
-from tinyml.passes.loops.depthwise_taps import RowProducts, row_products
+from tinyml.passes.loops.depthwise_taps import Pair, RowProducts, row_products
 
 LANES = 4
 """Channels that a word of the input holds."""
@@ -30,6 +30,23 @@ HELD = 6
 
 HALF, WORD = 2, 4
 """Bytes."""
+
+
+Tap = tuple[int, int]
+"""A row and a column of the filter."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A channel's filter as words."""
+
+    words: tuple[tuple[Tap, Tap | None], ...]
+    """The taps in the lower and in the upper half."""
+    places: dict[tuple[int, int], tuple[int, int]]
+    """
+    For each word of weights of each row of the filter which word it is, and in which
+    half the only tap of such a word is.
+    """
 
 
 @dataclass(frozen=True)
@@ -64,10 +81,12 @@ class PlanarPlan:
     @cached_property
     def tile(self) -> tuple[int, int]:
         """Rows and columns of outputs that are computed together."""
-        flat = row_products(self.along_w.kernel, 1, self.along_w.dilation, 2, 2)
-        held = len(flat.weights) * self.along_h.kernel <= HELD
-        strides = self.along_h.stride, self.along_w.stride
-        if held and strides == (1, 1) and self.along_h.kernel > 1 and self.rows > 1:
+        h, w = self.along_h, self.along_w
+        if (
+            h.stride == w.stride == 1
+            and 1 < h.kernel <= 3 >= w.kernel
+            and self.rows > 1
+        ):
             return 2, min(2, self.columns)
         return 1, min(4, self.columns)
 
@@ -76,20 +95,41 @@ class PlanarPlan:
         w = self.along_w
         return row_products(w.kernel, w.stride, w.dilation, columns, self.tile[1])
 
-    @property
-    def row_weights(self) -> int:
-        """Words of weights of a row of the filter."""
-        return len(self.products(self.tile[1]).weights)
+    @cached_property
+    def row_weights(self) -> tuple[Pair, ...]:
+        """The words of weights of a row of the filter."""
+        return self.products(self.tile[1]).weights
 
-    @property
-    def weights(self) -> int:
-        """Words of weights of a channel."""
-        return self.row_weights * self.along_h.kernel
+    def packed(self, across_rows: bool) -> Weights:
+        """
+        The words of weights of a channel, row by row. Taps of two rows that are alone
+        in a word may share one.
+        """
+        words: list[tuple[Tap, Tap | None]] = []
+        places: dict[tuple[int, int], tuple[int, int]] = {}
+        free: int | None = None
+        for row in range(self.along_h.kernel):
+            for i, (low, high) in enumerate(self.row_weights):
+                if high is None and free is not None:
+                    words[free] = words[free][0], (row, low)
+                    places[row, i] = free, 1
+                    free = None
+                    continue
+                if high is None and across_rows:
+                    free = len(words)
+                places[row, i] = len(words), 0
+                words.append(((row, low), None if high is None else (row, high)))
+        return Weights(tuple(words), places)
+
+    @cached_property
+    def weights(self) -> Weights:
+        shared = self.packed(True)
+        return shared if len(shared.words) <= HELD else self.packed(False)
 
     @property
     def holds_weights(self) -> bool:
         """Whether a channel's weights stay in registers."""
-        return self.weights <= HELD
+        return len(self.weights.words) <= HELD
 
     # Planar rows
 
@@ -99,12 +139,17 @@ class PlanarPlan:
         last = (self.columns - 1) * self.along_w.stride + self.along_w.extent
         return -(-last // 2) * WORD
 
+    @property
+    def all_lanes(self) -> int:
+        """Bytes of a planar row of all channels at hand, one behind the other."""
+        return self.row_bytes * self.lanes
+
     def planar_rows(self, outputs: int) -> int:
         """That so many rows of outputs see."""
         return (outputs - 1) * self.along_h.stride + self.along_h.extent
 
     def bytes(self, outputs: int) -> int:
-        return self.planar_rows(outputs) * self.row_bytes * self.lanes
+        return self.planar_rows(outputs) * self.all_lanes
 
     @cached_property
     def step(self) -> int:
@@ -134,10 +179,6 @@ class PlanarPlan:
     def kept(self) -> int:
         """Planar rows of one step that the next one sees again."""
         return max(0, self.along_h.extent - self.along_h.stride)
-
-    @property
-    def lane_bytes(self) -> int:
-        return self.planar_rows(self.step) * self.row_bytes
 
     @property
     def scratch(self) -> int:

@@ -12,8 +12,8 @@ may take the input's place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import prod
 from typing import TypeGuard, cast
 
@@ -36,7 +36,14 @@ from tinyml.dialects.acle import (
 from tinyml.dialects.layer import LayerOp, buffer_type, integers, shape
 from tinyml.dialects.weighted import DepthwiseConv2DOp
 from tinyml.passes.loops.depthwise_plan import LANES, WORD, PlanarPlan
-from tinyml.passes.loops.depthwise_taps import Product
+from tinyml.passes.loops.depthwise_tiles import (
+    Step,
+    Weight,
+    Word,
+    room,
+    tile_steps,
+    with_loads,
+)
 from tinyml.passes.loops.high_products import (
     high_factors,
     high_requantized,
@@ -45,6 +52,9 @@ from tinyml.passes.loops.high_products import (
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.weighted import constant_array
+
+MOVED = 8
+"""Words that are loaded before they are stored somewhere else."""
 
 STRAIGHT = 4
 """Words of a planar row that are copied without a loop."""
@@ -71,10 +81,9 @@ def planar_tables(op: DepthwiseConv2DOp) -> dict[str, np.ndarray]:
     plan = PlanarPlan.of(op)
     taps = constant_array(op, "weights").astype(np.int64)
     words = [start_values(op), *factors.T.astype(np.int64)]
-    for row in taps:
-        for low, high in plan.products(plan.tile[1]).weights:
-            top = 0 if high is None else row[high] << 16
-            words.append((row[low] & 0xFFFF) | top)
+    for low, high in plan.weights.words:
+        top = 0 if high is None else taps[high] << 16
+        words.append((taps[low] & 0xFFFF) | top)
     stream = np.stack(words, 1) & 0xFFFFFFFF
     return {"stream": stream.astype(np.uint32).view(np.int32)}
 
@@ -103,7 +112,7 @@ class PlanarKernel:
         self.stream, self.scratch = k.flat(operands["stream"]), operands["scratch"]
         self.zero_point = integers(op.zero_points)[0]
         _, self.stream_words = buffer_type(operands["stream"]).get_shape()
-        self.first_weight = self.stream_words - self.plan.weights
+        self.first_weight = self.stream_words - len(self.plan.weights.words)
 
     def at(self, place: Place) -> SSAValue:
         k = self.k
@@ -174,7 +183,7 @@ class PlanarKernel:
 
         def copy(y: SSAValue, _: Carried) -> None:
             source = self.source(n, g).plus((y, self.input_row))
-            row = Place(((y, plan.row_bytes),), top * plan.row_bytes)
+            row = Place(((y, plan.all_lanes),), top * plan.all_lanes)
             self.copy_row(source, row, lanes)
 
         if rows and plan.copied_columns:
@@ -209,7 +218,7 @@ class PlanarKernel:
         if plan.kept:
             again = k.compare("sgt", q, k.index(0))
             fresh = k.select(again, k.index(plan.kept), k.index(0))
-            k.when(again, lambda: self.keep(lanes))
+            k.when(again, lambda: self.keep())
         low = k.max(fresh, k.sub(k.index(0), first), "low")
         high = k.min(end, k.sub(k.index(plan.height), first), "high")
 
@@ -218,7 +227,7 @@ class PlanarKernel:
             source = self.source(n, g).plus((y, self.input_row))
 
             def row(_: SSAValue, __: Carried) -> None:
-                self.copy_row(source, Place(((j, plan.row_bytes),)), lanes)
+                self.copy_row(source, Place(((j, plan.all_lanes),)), lanes)
 
             if plan.copied_columns:
                 k.loop(0, 1, row, hot=True)
@@ -271,19 +280,18 @@ class PlanarKernel:
 
     def fill_row(self, j: SSAValue) -> None:
         """A row of padding."""
-        plan = self.plan
+        row = Place(((j, self.plan.all_lanes),))
 
-        def lane(c: SSAValue, _: Carried) -> None:
-            row = Place(((j, plan.row_bytes), (c, plan.lane_bytes)))
-            self.words(row, plan.row_bytes // WORD, self.padding)
+        def lanes(_: SSAValue, __: Carried) -> None:
+            self.words(row, self.plan.all_lanes // WORD, self.padding)
 
-        self.k.loop(0, plan.lanes, lane, hint="c", hot=True)
+        self.k.loop(0, 1, lanes, hot=True)
 
-    def keep(self, lanes: int) -> None:
+    def keep(self) -> None:
         """Moves the last rows of a step to the front, for the next one."""
         k, plan = self.k, self.plan
-        count = plan.kept * plan.row_bytes // WORD
-        ahead = plan.step * plan.along_h.stride * plan.row_bytes
+        count = plan.kept * plan.all_lanes // WORD
+        ahead = plan.step * plan.along_h.stride * plan.all_lanes
 
         def move(first: Place, words: int) -> None:
             found = [
@@ -292,17 +300,15 @@ class PlanarKernel:
             for j, word in enumerate(found):
                 self.put(word, first.plus(constant=j * WORD))
 
-        def lane(c: SSAValue, _: Carried) -> None:
-            first = Place(((c, plan.lane_bytes),))
+        def turn(i: SSAValue, _: Carried) -> None:
+            move(Place(((i, MOVED * WORD),)), MOVED)
 
-            def turn(i: SSAValue, _: Carried) -> None:
-                move(first.plus((i, 4 * WORD)), 4)
+        def rows(_: SSAValue, __: Carried) -> None:
+            if count // MOVED:
+                k.loop(0, count // MOVED, turn, hint="i")
+            move(Place((), count // MOVED * MOVED * WORD), count % MOVED)
 
-            if count // 4:
-                k.loop(0, count // 4, turn, hint="i")
-            move(first.plus(constant=count // 4 * 4 * WORD), count % 4)
-
-        k.loop(0, lanes, lane, hint="c", hot=True)
+        k.loop(0, 1, rows, hot=True)
 
     def get(self, place: Place) -> SSAValue:
         return self.k.insert(LoadWordOp(self.scratch, self.at(place), True), "x")
@@ -357,12 +363,12 @@ class PlanarKernel:
             ]
             for lane in range(LANES):
                 value = k.insert(Sxtb16Op(halves[lane // 2], 8 * (lane % 2)), "x")
-                self.put(value, place.plus(constant=lane * plan.lane_bytes))
+                self.put(value, place.plus(constant=lane * plan.row_bytes))
             return
         for lane in range(lanes):
             a, b = (self.byte(pixel, lane) for pixel in (left, right))
             value = k.insert(PkhbtOp(a, b, 16), "x")
-            self.put(value, place.plus(constant=lane * plan.lane_bytes))
+            self.put(value, place.plus(constant=lane * plan.row_bytes))
 
     def pixel(self, place: Place | None) -> SSAValue:
         """Four channels of a pixel, or of the padding."""
@@ -390,7 +396,7 @@ class PlanarKernel:
                     (i, length),
                 )
             )
-            x = Place(((c, plan.lane_bytes),))
+            x = Place(((c, plan.row_bytes),))
             y = target.plus((c, plan.multiplier), (i, 1))
             PlanarChannel(self, stream, x, y).rows(rows)
 
@@ -410,20 +416,18 @@ class PlanarChannel:
         self.start, *self.factors = map(self.word, range(self.first))
         self.held: list[SSAValue] = []
         if self.plan.holds_weights:
-            self.held = [self.word(self.first + i) for i in range(self.plan.weights)]
+            words = len(self.plan.weights.words)
+            self.held = [self.word(self.first + i) for i in range(words)]
 
     def word(self, number: int) -> SSAValue:
         """A word of the channel's stream."""
         kernel = self.kernel
         return self.k.load(kernel.stream, kernel.at(self.stream.plus(constant=number)))
 
-    def weight(self, number: int) -> SSAValue:
-        return self.held[number] if self.held else self.word(self.first + number)
-
     def rows(self, rows: int) -> None:
         k, plan = self.k, self.plan
         high, _ = plan.tile
-        down = high * plan.along_h.stride * plan.row_bytes
+        down = high * plan.along_h.stride * plan.all_lanes
         across = high * self.kernel.output_row
 
         def tiles(r: SSAValue, _: Carried) -> None:
@@ -433,7 +437,7 @@ class PlanarChannel:
         if turns:
             k.loop(0, turns, tiles, hint="r")
         for r in range(turns * high, rows):
-            x = self.x.plus(constant=r * plan.along_h.stride * plan.row_bytes)
+            x = self.x.plus(constant=r * plan.along_h.stride * plan.all_lanes)
             y = self.y.plus(constant=r * self.kernel.output_row)
             self.row(x, y, 1)
 
@@ -454,54 +458,26 @@ class PlanarChannel:
             self.tile(behind, y.plus(constant=turns * wide * pixel), high, rest)
 
     def tile(self, x: Place, y: Place, high: int, wide: int) -> None:
-        plan = self.plan
-        sums = [[self.start] * wide for _ in range(high)]
-        along = plan.along_h
-        for row in range(plan.planar_rows(high)):
-            users = [
-                (r, tap)
-                for r in range(high)
-                for tap in range(along.kernel)
-                if r * along.stride + tap * along.dilation == row
-            ]
-            if users:
-                self.planar_row(x.plus(constant=row * plan.row_bytes), users, sums)
-        for r, line in enumerate(sums):
-            for u, acc in enumerate(line):
-                pixel = plan.depth * plan.multiplier
-                place = y.plus(constant=r * self.kernel.output_row + u * pixel)
-                self.finish(acc, place)
-
-    def planar_row(
-        self, x: Place, users: Sequence[tuple[int, int]], sums: list[list[SSAValue]]
-    ) -> None:
-        """What one planar row adds to the rows of sums that see it."""
         k, plan = self.k, self.plan
-        steps = [
-            (r, tap, product)
-            for r, tap in users
-            for product in plan.products(len(sums[0])).products
-        ]
-
-        def order(step: tuple[int, int, Product]) -> tuple[int, ...]:
-            r, _, product = step
-            if plan.holds_weights:
-                return product.word, r, product.output
-            return r, product.weight, product.word, product.output
-
-        words: dict[int, SSAValue] = {}
-        weights: dict[int, SSAValue] = {}
-        for r, tap, product in sorted(steps, key=order):
-            number = tap * plan.row_weights + product.weight
-            if product.word not in words:
-                place = x.plus(constant=product.word * WORD)
-                words[product.word] = self.kernel.get(place)
-            if number not in weights:
-                weights[number] = self.weight(number)
-            multiply = HALVES[product.halves]
-            pair = words[product.word], weights[number]
-            u = product.output
-            sums[r][u] = k.insert(multiply(*pair, sums[r][u]), "acc")
+        sums = {(r, u): self.start for r, u in product(range(high), range(wide))}
+        words: dict[Word, SSAValue] = {}
+        weights = {Weight(i): value for i, value in enumerate(self.held)}
+        steps = tile_steps(plan, high, wide)
+        for step in with_loads(steps, plan.holds_weights, room(plan, high, wide)):
+            match step:
+                case Word(row, number):
+                    at = row * plan.all_lanes + number * WORD
+                    words[step] = self.kernel.get(x.plus(constant=at))
+                case Weight(number):
+                    weights[step] = self.word(self.first + number)
+                case Step(output):
+                    pair = words[step.word], weights[step.weight]
+                    multiply = HALVES[step.halves](*pair, sums[output])
+                    sums[output] = k.insert(multiply, "acc")
+        for (r, u), acc in sums.items():
+            pixel = plan.depth * plan.multiplier
+            place = y.plus(constant=r * self.kernel.output_row + u * pixel)
+            self.finish(acc, place)
 
     def finish(self, acc: SSAValue, place: Place) -> None:
         """Requantization, zero point, clamp and store of one sum."""
