@@ -21,8 +21,8 @@ come in *turns*. A word of activations has two of four channels that follow one 
 
     weights   for each column, row, turn and word of activations four words, one for
               each output channel
-    start     four words: what is added to the sums of the channels
-    factors   what requantizes each channel: the rows of `factors`, one after the other
+    results   for each channel what is added to its sums, and what requantizes it: the
+              row of `factors`
 
 Source: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; the
 form in integers is this project's own.
@@ -103,13 +103,9 @@ class WinogradStream:
         place = (column * TILE + row) * self.turns.count + turn
         return (place * self.turns.words + word) * GROUP
 
-    @property
-    def start_at(self) -> int:
-        return self.weight_at(TILE, 0, 0, 0)
-
-    def factor_at(self, channel: int) -> int:
-        """The first of the words that requantize a channel."""
-        return self.start_at + GROUP + channel * self.factors
+    def start_at(self, channel: int) -> int:
+        """What is added to the sums of a channel; its factors are behind that."""
+        return self.weight_at(TILE, 0, 0, 0) + channel * (1 + self.factors)
 
 
 def fits(weights: np.ndarray) -> bool:
@@ -142,10 +138,10 @@ def winograd_stream(
     words = quads[..., :2] | quads[..., 2:] << 16
     rows, columns, channels = places.shape[:3]
     groups = words.reshape(rows, columns, channels // GROUP, GROUP, -1)
+    results = np.pad(np.column_stack([start, factors]), (more, (0, 0)))
     parts = [
         groups.transpose(2, 1, 0, 4, 3).reshape(channels // GROUP, -1),
-        np.pad(start, more).reshape(-1, GROUP),
-        np.pad(factors, (more, (0, 0))).astype(np.int64).reshape(channels // GROUP, -1),
+        results.reshape(channels // GROUP, -1),
     ]
     whole = np.concatenate(parts, 1) & 0xFFFFFFFF
     return WinogradStream(

@@ -41,13 +41,13 @@ from tinyml.dialects.acle import (
 )
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, integers, shape
 from tinyml.dialects.weighted import Conv2DOp
-from tinyml.passes.dot_packing import GROUP, QUAD, folded_bias, padded
-from tinyml.passes.loops.dot import (
-    WORD,
-    factor_table,
-    finish,
+from tinyml.passes.dot_packing import GROUP, QUAD, padded
+from tinyml.passes.loops.dot import WORD, factor_table, finish
+from tinyml.passes.loops.high_products import (
+    filters,
     high_factors,
     high_requantized,
+    start_values,
 )
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
@@ -68,10 +68,13 @@ TILES = 2
 """Tiles that are computed together."""
 
 STRAIGHT_WORDS = 8
-"""Words of activations for which all places of a column are straight code."""
+"""Words of activations for which the sums of a column are straight code."""
 
-COPIED = 24
-"""Words that are copied without a loop, and in a turn of one."""
+TOGETHER = 3
+"""Sums that are loaded at a time, beside those of all channels."""
+
+COPIED, MOVED = 24, 8
+"""Words that are copied without a loop, and in a turn of one; and at a time."""
 
 
 @dataclass(frozen=True)
@@ -145,10 +148,10 @@ def has_winograd(op: LayerOp) -> bool:
         for axis in op.window.axes
     ):
         return False
-    _, rows, columns, outputs = shape(op.output)
+    _, rows, columns, _ = shape(op.output)
     if rows < OUTPUTS or columns < OUTPUTS:
         return False
-    return fits(constant_array(op, "weights").reshape(outputs, -1))
+    return fits(filters(op))
 
 
 def winograd_scratch(op: Conv2DOp) -> int:
@@ -158,15 +161,10 @@ def winograd_scratch(op: Conv2DOp) -> int:
 
 def winograd_weights(op: Conv2DOp) -> WinogradStream:
     """What the kernel multiplies with; factors are with it if they are high ones."""
-    weights, outputs = constant_array(op, "weights"), op.output_channels
-    bias = np.zeros(outputs, np.int32)
-    if op.bias is not None:
-        bias = constant_array(op, "bias")
     factors = high_factors(op)
     if factors is None:
-        factors = np.zeros((outputs, 0), np.int32)
-    start = folded_bias(weights.reshape(outputs, -1), bias, integers(op.zero_points)[0])
-    return winograd_stream(weights, start, factors)
+        factors = np.zeros((op.output_channels, 0), np.int32)
+    return winograd_stream(constant_array(op, "weights"), start_values(op), factors)
 
 
 def winograd_tables(op: Conv2DOp) -> dict[str, np.ndarray]:
@@ -197,6 +195,8 @@ class WinogradKernel:
         self.patch = self.view(self.plan.transformed, self.plan.patch, "patch")
         self.sums = self.view(self.plan.transformed, self.plan.sums, "sums")
         self.stream = winograd_weights(op)
+        turns = self.plan.turns
+        self.is_straight = turns.count == 1 and turns.words <= STRAIGHT_WORDS
 
     def view(self, start: int, size: int, name: str) -> SSAValue:
         """A part of the scratch memory."""
@@ -357,12 +357,12 @@ class WinogradKernel:
             places = [
                 k.mul(k.add(first, k.index(i)), k.index(WORD)) for i in range(number)
             ]
-            words = [
-                k.insert(LoadWordOp(self.bytes, k.add(source, at)), "x")
-                for at in places
-            ]
-            for word, at in zip(words, places, strict=True):
-                self.store(word, self.patch, k.add(target, at))
+            for start in range(0, number, MOVED):
+                some = places[start : start + MOVED]
+                words = [LoadWordOp(self.bytes, k.add(source, at)) for at in some]
+                values = [k.insert(word, "x") for word in words]
+                for value, at in zip(values, some, strict=True):
+                    self.store(value, self.patch, k.add(target, at))
 
         self.words(size // WORD, move)
         for e in range(size // WORD * WORD, size):
@@ -474,19 +474,22 @@ class WinogradKernel:
         """Up to four channels of the tiles at hand."""
         k = self.k
         k.loop(0, TILE, lambda j, _: self.place_column(g, j), hint="column")
-        for c in range(outputs):
-            self.results(g, c, target)
+        if self.is_straight:
+            for c in range(outputs):
+                self.results(g, k.index(c), target)
+        else:
+            k.loop(0, outputs, lambda c, _: self.results(g, c, target), hint="c")
 
     def place_column(self, g: SSAValue, column: SSAValue) -> None:
         """The sums of a column of places."""
-        k, turns, last = self.k, self.plan.turns, TILE - 1
+        k, last = self.k, TILE - 1
 
         def place(row: SSAValue, sums: Carried) -> Carried:
             found = self.multiply(g, column, row, sums)
             self.keep(column, row, found)
             return found
 
-        if turns.count == 1 and turns.words <= STRAIGHT_WORDS:
+        if self.is_straight:
             sums: Carried = ()
             for row in range(last):
                 sums = place(k.index(row), sums)
@@ -494,13 +497,20 @@ class WinogradKernel:
             none = (k.i32(0),) * (self.plan.tiles * GROUP)
             hints = [f"acc{i}" for i in range(len(none))]
             k.loop(0, last, place, none, "row", hints)
-        both = self.kept(column, 1)
-        third = self.kept(column, 0)
-        sums = tuple(
-            k.sub(s, k.shl(m, k.i32(1)), "acc", wrap=True)
-            for s, m in zip(both, third, strict=True)
-        )
-        place(k.index(last), sums)
+        place(k.index(last), self.differences(column))
+
+    def differences(self, column: SSAValue) -> Carried:
+        """Of sums of the second and the third row."""
+        k, count = self.k, self.plan.tiles * GROUP
+        both = [self.sum_at(column, 1, i) for i in range(count)]
+        found: list[SSAValue] = []
+        for first in range(0, count, TOGETHER):
+            some = range(first, min(first + TOGETHER, count))
+            third = [self.sum_at(column, 0, i) for i in some]
+            for i, m in zip(some, third, strict=True):
+                twice = k.shl(m, k.i32(1))
+                found.append(k.sub(both[i], twice, f"acc{i}", wrap=True))
+        return tuple(found)
 
     def slot(self, column: SSAValue, slot: SSAValue, number: int) -> SSAValue:
         """
@@ -516,12 +526,14 @@ class WinogradKernel:
         for i, value in enumerate(sums):
             self.store(value, self.sums, self.slot(column, slot, i))
 
-    def kept(self, column: SSAValue, slot: int) -> list[SSAValue]:
-        return [self.sum_at(column, slot, i) for i in range(self.plan.tiles * GROUP)]
-
-    def sum_at(self, column: SSAValue, slot: int, number: int) -> SSAValue:
-        at = self.slot(column, self.k.index(slot), number)
-        return self.k.insert(LoadWordOp(self.sums, at, True), "t")
+    def sum_at(
+        self, column: SSAValue, slot: int, number: int, more: SSAValue | None = None
+    ) -> SSAValue:
+        k = self.k
+        at = self.slot(column, k.index(slot), number)
+        if more is not None:
+            at = k.add(at, k.mul(more, k.index(WORD)))
+        return k.insert(LoadWordOp(self.sums, at, True), "t")
 
     def multiply(
         self, g: SSAValue, column: SSAValue, row: SSAValue, sums: Carried
@@ -564,32 +576,31 @@ class WinogradKernel:
             )
             for tile in tiles
         ]
-        for c in range(GROUP):
-            w = k.load(self.packed, g, k.add(w_at, k.index(c)), hint="w")
-            for tile in tiles:
-                i = tile * GROUP + c
-                product = SmladOp(x[tile], w, sums[i]) if sums else SmuadOp(x[tile], w)
-                found[i] = k.insert(product, f"acc{i}")
+        for first in range(0, GROUP, 2):
+            pair = range(first, first + 2)
+            weights = [
+                k.load(self.packed, g, k.add(w_at, k.index(c)), hint="w") for c in pair
+            ]
+            for c, w in zip(pair, weights, strict=True):
+                for tile in tiles:
+                    i, a = tile * GROUP + c, x[tile]
+                    product = SmladOp(a, w, sums[i]) if sums else SmuadOp(a, w)
+                    found[i] = k.insert(product, f"acc{i}")
         return found
 
     # Results
 
-    def results(self, g: SSAValue, c: int, target: SSAValue) -> None:
+    def results(self, g: SSAValue, c: SSAValue, target: SSAValue) -> None:
         """The outputs of a channel: transforms its sums, and requantizes."""
         k = self.k
-        channel = k.add(k.mul(g, k.index(GROUP)), k.index(c), "oc")
-        start = self.word(g, self.stream.start_at + c, "start")
-        factors: list[SSAValue] = []
-        if self.is_hot:
-            first = self.stream.factor_at(c)
-            factors = [
-                self.word(g, first + i, name)
-                for i, name in enumerate(("multiplier", "power"))
-            ]
+        channel = k.add(k.mul(g, k.index(GROUP)), c, "oc")
+        start, *factors = (
+            self.result_word(g, c, i) for i in range(1 + self.stream.factors)
+        )
         for tile in range(self.plan.tiles):
             for r in range(OUTPUTS):
                 a, b, d, e = (
-                    self.sum_at(k.index(column), 2 + r, tile * GROUP + c)
+                    self.sum_at(k.index(column), 2 + r, tile * GROUP, c)
                     for column in range(TILE)
                 )
                 pair = [
@@ -618,13 +629,15 @@ class WinogradKernel:
             finish(k, op, self.factors, acc, channel, self.y, pixel)
             return
         k.count(prod(op.weights_shape) // op.output_channels)
-        multiplier, power = factors
-        value = high_requantized(k, op, acc, multiplier, power)
+        value = high_requantized(k, op, acc, factors)
         k.store(value, self.y.pixels, pixel, channel)
 
-    def word(self, g: SSAValue, number: int, hint: str) -> SSAValue:
-        """A word of the stream of a group."""
-        return self.k.load(self.packed, g, self.k.index(number), hint=hint)
+    def result_word(self, g: SSAValue, c: SSAValue, i: int) -> SSAValue:
+        """What is added to the sums of a channel, or one of the factors behind that."""
+        k, stream = self.k, self.stream
+        apart = stream.start_at(1) - stream.start_at(0)
+        at = k.add(k.mul(c, k.index(apart)), k.index(stream.start_at(0) + i))
+        return k.load(self.packed, g, at, hint="factor" if i else "start")
 
 
 def void(_: object) -> None:
