@@ -21,6 +21,7 @@ from tinyml.dialects.acle import LoadWordOp, PkhbtOp, StoreWordOp, Sxtb16Op
 from tinyml.dialects.layer import buffer_bytes, buffer_type, integers, shape
 from tinyml.dialects.weighted import Conv2DOp
 from tinyml.passes.dot_packing import QUAD, window_order
+from tinyml.passes.linear_index import linear
 from tinyml.passes.loops.kernel import Carried, Image, Kernel
 
 WIDENED = 4
@@ -116,8 +117,9 @@ class Windows:
         k, length = self.k, segment(self.op)
         source = k.add(k.mul(pixel, k.index(self.depth)), k.mul(word, k.index(2)))
         starts = [k.add(source, k.index(j * self.apart)) for j in range(count)]
-        number = k.known(word)
-        if number is not None and number * 2 + QUAD > length:
+        place = linear(word)
+        number = place.constant
+        if not place.terms and number * 2 + QUAD > length:
             # Bytes behind the image are nobody's.
             left = [
                 self.joined(

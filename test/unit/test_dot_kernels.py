@@ -78,6 +78,17 @@ def test_layers(kind: str, words: str, tmp_path: Path):
 
 
 @pytest.mark.parametrize("words", ["all", "free"])
+def test_many_channels(words: str, tmp_path: Path):
+    """Sums of several turns, and of what is left over behind them."""
+    limits = Limits(size=3, channels=90, kernel=2)
+    modules: dict[str, tuple[ModuleOp, ModuleOp]] = {}
+    for seed in seeds(30):
+        module, _ = random_layer(random.Random(seed), "conv2d", limits)
+        modules[f"wide_{seed}"] = module, module
+    check(modules, tmp_path, words)
+
+
+@pytest.mark.parametrize("words", ["all", "free"])
 def test_networks(words: str, tmp_path: Path):
     kinds = [add_conv2d, add_conv2d, add_depthwise, add_max_pool, add_add]
     modules = {
