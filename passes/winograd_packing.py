@@ -8,7 +8,7 @@ Pure functions on arrays. A tile of 4x4 pixels makes 2x2 outputs. Where its tran
 outputs, times `SCALE`: FILTER is twice what is usual, along each axis, so that nothing
 is halved.
 
-Of bytes a transformed tile is in [-512, 510], a transformed filter in [-1152, 1152]:
+Of bytes a transformed tile is in [-512, 510], a transformed filter in [-1152, 1147]:
 both fit into halves of words. Sums may wrap around 2^32 on the way; the result is exact
 where `SCALE` times the sum of the products of each filter fits into 32 bits (`fits`).
 That holds for any weights of up to 3640 input channels.
