@@ -25,24 +25,23 @@ thumb.ret %s : !thumb.reg<r0>
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 from xdsl.backend.register_type import RegisterType
 from xdsl.context import Context
 from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i32
-from xdsl.ir import Operation, SSAValue
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.thumb_alu import (
     MovOp,
+    VmovFpuOp,
     VmovPairFromFpuOp,
     VmovPairToFpuOp,
 )
-from tinyml.dialects.thumb_control import FuncOp, PushOp, RetOp
+from tinyml.dialects.thumb_control import FuncOp, LoopOp, PushOp, RepeatNeOp
 from tinyml.dialects.thumb_memory import LdmOp, LdrSpOp, StmOp
 from tinyml.dialects.thumb_registers import (
     CORE_INDICES,
@@ -51,67 +50,72 @@ from tinyml.dialects.thumb_registers import (
     CoreRegisterType,
     FpuRegisterType,
 )
-from tinyml.dialects.thumb_shapes import Accumulate, Instruction, register_name
+from tinyml.dialects.thumb_shapes import Accumulate
+from tinyml.passes.thumb_code import Code, Line, form, read_code, write_code
 from tinyml.passes.thumb_coloring import NoRegister, Row, Web, color
-from tinyml.passes.thumb_copies import COPIES, Webs, copy_of, insert_copies, name_of
-from tinyml.passes.thumb_liveness import overlap, values_of
+from tinyml.passes.thumb_copies import Webs, insert_copies
+from tinyml.passes.thumb_liveness import overlap
 
 CORE = ("r0", "r1", "r2", "r3", "r12", *SAVED_REGISTERS)
 """Registers in the order in which they are taken: first those that cost no saving."""
 FPU = tuple(f"s{index}" for index in range(16))
+INDICES = CORE_INDICES | FPU_INDICES
+
+Registers = dict[int, str]
+"""By value."""
 
 
-def hints(op: Operation) -> Iterator[tuple[SSAValue, SSAValue]]:
+def hints(code: Code, line: Line) -> Iterator[tuple[int, int]]:
     """Which result would like which operand's register."""
-    if not isinstance(op, Instruction) or not op.results or op.TIED:
+    if line.kind in (LoopOp, RepeatNeOp) or not line.writes or form(line.kind).tied:
         return
-    operands = [op.a] if isinstance(op, Accumulate) else op.operands
-    for operand in operands:
-        if type(operand.type) is type(op.results[0].type):
-            yield op.results[0], operand
+    result = line.writes[0]
+    for value in line.reads[2:] if issubclass(line.kind, Accumulate) else line.reads:
+        if type(code.types[value]) is type(code.types[result]):
+            yield result, value
 
 
-def rows_of(op: Operation) -> Iterator[tuple[tuple[SSAValue, ...], bool]]:
+def row_of(line: Line) -> tuple[int, ...]:
     """Values that want ascending registers."""
-    match op:
-        case LdmOp() | StmOp():
-            yield tuple(op.words), False
-        case VmovPairToFpuOp():
-            yield (op.d, op.e), True
-        case VmovPairFromFpuOp():
-            yield (op.m, op.n), True
-        case _:
-            return
+    if line.kind is LdmOp or line.kind is StmOp:
+        return (line.writes if line.kind is LdmOp else line.reads)[1:]
+    if line.kind is VmovPairToFpuOp or line.kind is VmovPairFromFpuOp:
+        return line.writes if line.kind is VmovPairToFpuOp else line.reads
+    return ()
 
 
-def allocate(
-    function: FuncOp, webs: Webs, kind: type[RegisterType]
-) -> dict[SSAValue, str]:
+def is_dense(line: Line) -> bool:
+    """Whether the registers of the row have to be one behind the other."""
+    return line.kind is VmovPairToFpuOp or line.kind is VmovPairFromFpuOp
+
+
+def allocate(code: Code, webs: Webs, kind: type[RegisterType]) -> Registers:
     """Registers of one kind for all values of that kind."""
-    heads = [v for v in webs.values if webs.head[v] is v and isinstance(v.type, kind)]
+    heads = [value for value in sorted(webs.members) if code.is_kind(value, kind)]
     index = {value: number for number, value in enumerate(heads)}
     like: dict[int, list[int]] = {}
     follows: dict[int, list[int]] = {}
     rows: list[Row] = []
-    for op in webs.numbering.ops:
-        for result, operand in hints(op):
-            if isinstance(result.type, kind):
+    for line in code.lines:
+        for result, operand in hints(code, line):
+            if code.is_kind(result, kind):
                 a, b = index[webs.head[result]], index[webs.head[operand]]
                 like.setdefault(a, []).append(b)
                 like.setdefault(b, []).append(a)
-                if not isinstance(op, COPIES):
+                if line.kind not in (MovOp, VmovFpuOp):
                     follows.setdefault(a, []).append(b)
-        for row, dense in rows_of(op):
-            if isinstance(row[0].type, kind):
-                rows.append(Row(tuple(index[webs.head[v]] for v in row), dense))
+        row = row_of(line)
+        if row and code.is_kind(row[0], kind):
+            numbers = tuple(index[webs.head[value]] for value in row)
+            rows.append(Row(numbers, is_dense(line)))
     problem = [
         Web(
-            tuple(webs.spans[v]),
-            webs.fixed[v] or None,
+            tuple(webs.spans[value]),
+            webs.fixed[value] or None,
             tuple(like.get(number, ())),
             tuple(follows.get(number, ())),
         )
-        for number, v in enumerate(heads)
+        for number, value in enumerate(heads)
     ]
     core = kind is CoreRegisterType
     names, order = (CORE, CORE_INDICES) if core else (FPU, FPU_INDICES)
@@ -119,70 +123,133 @@ def allocate(
         found = color(problem, names, order, rows)
     except NoRegister as failure:
         raise PassFailedException(
-            no_register(function, webs, problem, failure.web, names)
+            no_register(code, problem, failure.web, names)
         ) from None
-    return {v: found[index[webs.head[v]]] for v in webs.values if webs.head[v] in index}
+    return {
+        value: name
+        for head, name in zip(heads, found, strict=True)
+        for value in webs.members[head]
+    }
 
 
 def no_register(
-    function: FuncOp, webs: Webs, problem: list[Web], web: int, names: tuple[str, ...]
+    code: Code, problem: Sequence[Web], web: int, names: Sequence[str]
 ) -> str:
     """What to say of a web that no register is left for."""
     birth = problem[web].birth
     alive = sum(overlap(other.spans, [(birth, birth + 1)]) for other in problem)
-    where = webs.numbering.ops[birth // 2].name if birth >= 0 else "the arguments"
+    where = code.lines[birth // 2].kind.name if birth >= 0 else "the arguments"
     wanted = problem[web].fixed or "a register"
     return (
-        f"{name_of(function)}: {wanted} is not free at {where}: {alive} values are "
-        f"alive there, registers are {len(names)}"
+        f"@{code.name}: {wanted} is not free at {where}: {alive} values are alive "
+        f"there, registers are {len(names)}"
     )
 
 
-def assign(function: FuncOp, registers: dict[SSAValue, str]) -> None:
+def allocate_all(code: Code) -> Registers:
+    webs = insert_copies(code)
+    core = allocate(code, webs, CoreRegisterType)
+    return core | allocate(code, webs, FpuRegisterType)
+
+
+def out_of_row(code: Code, registers: Registers) -> list[int]:
+    """Lines whose registers should ascend and do not, the last one first."""
+    found: list[int] = []
+    for place, line in enumerate(code.lines):
+        numbers = [INDICES[registers[value]] for value in row_of(line)]
+        steps = [b - a for a, b in pairwise(numbers)]
+        if any(step != 1 if is_dense(line) else step < 1 for step in steps):
+            found.append(place)
+    return found[::-1]
+
+
+def copy_row(code: Code, place: int) -> None:
+    """Puts copies between a line and the values that it wants in a row."""
+    line = code.lines[place]
+    for value in row_of(line):
+        if value in line.writes:
+            copy = code.insert_copy(place + 1, value, line.location)
+            code.rename({value: copy}, start=place + 2)
+        else:
+            copy = code.insert_copy(place, value, line.location)
+            place += 1
+            line = line.reading(line.reads.index(value), copy)
+            code.lines[place] = line
+
+
+def find_registers(code: Code) -> Registers:
+    """Registers for all values, with copies where it takes some."""
+    return_in_r0(code)
+    registers = allocate_all(code)
+    copied: set[tuple[int, ...]] = set()
+    while places := out_of_row(code, registers):
+        for place in places:
+            line = code.lines[place]
+            if line.writes in copied:
+                raise PassFailedException(
+                    f"@{code.name}: no row of registers is free for {line.kind.name}"
+                )
+            copied.add(line.writes)
+            copy_row(code, place)
+        registers = allocate_all(code)
+    return registers
+
+
+def has_registers(code: Code) -> bool:
+    """Whether registers are found for a function as it is."""
+    try:
+        find_registers(code.copy())
+    except PassFailedException:
+        return False
+    return True
+
+
+def assign(code: Code, registers: Registers) -> None:
     """Writes registers into the types, and drops copies to the same register."""
+    types = {name: CoreRegisterType.from_name(name) for name in CORE_INDICES}
+    types |= {name: FpuRegisterType.from_name(name) for name in FPU}
     for value, name in registers.items():
-        kind = type(value.type)
-        assert issubclass(kind, RegisterType)
-        Rewriter.replace_value_with_new_type(value, kind.from_name(name))
-    for op in list(function.walk()):
-        if isinstance(op, COPIES) and op.d.type == op.m.type:
-            op.d.replace_all_uses_with(op.m)
-            op.detach()
-            op.erase()
+        code.types[value] = types[name]
+    same: dict[int, int] = {}
+    lines: list[Line] = []
+    for line in code.lines:
+        if line.kind in (MovOp, VmovFpuOp):
+            source, copy = line.reads[0], line.writes[0]
+            if registers[source] == registers[copy]:
+                same[copy] = same.get(source, source)
+                continue
+        lines.append(line)
+    code.lines = lines
+    code.rename(same)
 
 
-def save_registers(function: FuncOp) -> None:
+def save_registers(code: Code) -> None:
     """Pushes and pops what the function writes and its caller wants back."""
-    written = {
-        register_name(value)
-        for value in values_of(function.body.block)
-        if isinstance(value.type, CoreRegisterType)
-    }
+    written = {code.register(value) for line in code.lines for value in line.writes}
     saved = [name for name in SAVED_REGISTERS if name in written]
     if not saved:
         return
     if "lr" not in saved:
         saved.append("lr")
-    registers = [CoreRegisterType.from_name(name) for name in saved]
-    block = function.body.block
-    Rewriter.insert_op(PushOp(registers), InsertPoint.at_start(block))
-    ret = block.last_op
-    assert isinstance(ret, RetOp)
-    ret.registers = ArrayAttr(registers)
-    for op in function.walk():
-        if isinstance(op, LdrSpOp):
-            offset = op.offset.value.data + 4 * len(saved)
-            op.offset = IntegerAttr(offset, i32)
+    registers = ArrayAttr([CoreRegisterType.from_name(name) for name in saved])
+    for place, line in enumerate(code.lines):
+        if line.kind is LdrSpOp:
+            offset = line.properties["offset"]
+            assert isinstance(offset, IntegerAttr)
+            raised = IntegerAttr(offset.value.data + 4 * len(saved), i32)
+            code.lines[place] = line.with_properties(offset=raised)
+    code.lines[-1] = code.lines[-1].with_properties(registers=registers)
+    push = Line(PushOp, (), (), code.lines[0].location, {"registers": registers})
+    code.lines.insert(0, push)
 
 
-def return_in_r0(function: FuncOp) -> None:
-    ret = function.body.block.last_op
-    assert isinstance(ret, RetOp)
-    if ret.value is None or register_name(ret.value) == "r0":
+def return_in_r0(code: Code) -> None:
+    ret = code.lines[-1]
+    if not ret.reads or code.register(ret.reads[0]) == "r0":
         return
-    copy = MovOp(ret.value, CoreRegisterType.from_name("r0"))
-    Rewriter.insert_op(copy, InsertPoint.before(ret))
-    ret.operands[0] = copy.d
+    copy = code.insert_copy(len(code.lines) - 1, ret.reads[0], ret.location)
+    code.types[copy] = CoreRegisterType.from_name("r0")
+    code.lines[-1] = ret.reading(0, copy)
 
 
 @dataclass(frozen=True)
@@ -192,60 +259,12 @@ class ThumbAllocatePass(ModulePass):
     name = "tinyml-thumb-allocate"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
-        for function in list(op.ops):
-            if isinstance(function, FuncOp):
-                allocate_function(function)
-
-
-def allocate_function(function: FuncOp) -> None:
-    if any(isinstance(op, PushOp) for op in function.body.block.ops):
-        return
-    return_in_r0(function)
-    registers = allocate_all(function)
-    copied: set[Operation] = set()
-    while apart := out_of_row(function, registers):
-        for op in apart:
-            if op in copied:
-                raise PassFailedException(
-                    f"{name_of(function)}: no row of registers is free for {op.name}"
-                )
-            copy_row(op)
-            copied.add(op)
-        registers = allocate_all(function)
-    assign(function, registers)
-    save_registers(function)
-
-
-def allocate_all(function: FuncOp) -> dict[SSAValue, str]:
-    webs = insert_copies(function)
-    core = allocate(function, webs, CoreRegisterType)
-    return core | allocate(function, webs, FpuRegisterType)
-
-
-def out_of_row(function: FuncOp, registers: dict[SSAValue, str]) -> list[Operation]:
-    """Instructions whose registers should ascend and do not."""
-    order = CORE_INDICES | FPU_INDICES
-    found: list[Operation] = []
-    for op in function.walk():
-        for row, dense in rows_of(op):
-            numbers = [order[registers[value]] for value in row]
-            steps = [b - a for a, b in pairwise(numbers)]
-            if any(step != 1 if dense else step < 1 for step in steps):
-                found.append(op)
-    return found
-
-
-def copy_row(op: Operation) -> None:
-    """Puts copies between an instruction and the values that it wants in a row."""
-    for row, _ in rows_of(op):
-        for value in row:
-            copy = copy_of(value)
-            copy.location = op.location
-            if value.owner is op:
-                value.replace_all_uses_with(copy.results[0])
-                copy.operands[0] = value
-                Rewriter.insert_op(copy, InsertPoint.after(op))
+        for function in op.ops:
+            if not isinstance(function, FuncOp):
                 continue
-            place = InsertPoint.before(op)
-            Rewriter.insert_op(copy, place)
-            op.operands[op.operands.index(value)] = copy.results[0]
+            code = read_code(function)
+            if any(line.kind is PushOp for line in code.lines):
+                continue
+            assign(code, find_registers(code))
+            save_registers(code)
+            write_code(code, function)

@@ -1,88 +1,84 @@
 """
 When values of a `thumb` function are alive, as ranges of numbers.
 
-Instruction number i reads at 2 i and writes at 2 i + 1: a value that dies where another
-one is born leaves its register to it. A value from outside of a loop that is used in it
-lives to the loop's end.
+Line number i reads at 2 i and writes at 2 i + 1: a value that dies where another one is
+born leaves its register to it. A value from outside of a loop that is used in it lives
+to the loop's end.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
-from xdsl.ir import Block, BlockArgument, Operation, SSAValue
-
-from tinyml.dialects.thumb_control import FuncOp, LoopOp
+from tinyml.dialects.thumb_control import LoopOp, RepeatNeOp
+from tinyml.passes.thumb_code import Code, ends_of_loops
 
 Span = tuple[int, int]
 """From its first number up to, and without, its last."""
 
 
-@dataclass
-class Numbering:
-    """The instructions of a function in the order in which they stand."""
-
-    places: dict[Operation, int] = field(default_factory=dict[Operation, int])
-    ops: list[Operation] = field(default_factory=list[Operation])
-
-    def add(self, block: Block) -> None:
-        for op in block.ops:
-            self.places[op] = len(self.ops)
-            self.ops.append(op)
-            if isinstance(op, LoopOp):
-                self.add(op.body.block)
-
-    def birth(self, value: SSAValue) -> int:
-        owner = value.owner
-        if isinstance(owner, LoopOp):
-            return 2 * self.places[owner.repeat] + 1
-        if isinstance(owner, Block):
-            parent = owner.parent_op()
-            return 2 * self.places[parent] + 1 if isinstance(parent, LoopOp) else -1
-        return 2 * self.places[owner] + 1
-
-    def last_read(self, value: SSAValue) -> int:
-        """Where a value is read for the last time; -1 if nowhere."""
-        home = value.owner if isinstance(value, BlockArgument) else value.owner.parent
-        last = -1
-        for use in value.uses:
-            user, inside = use.operation, False
-            while user.parent is not home:
-                parent = user.parent_op()
-                assert parent is not None
-                user, inside = parent, True
-            if inside and isinstance(user, LoopOp):
-                last = max(last, self.places[user.repeat])
-            else:
-                last = max(last, self.places[user])
-        return 2 * last if last >= 0 else -1
-
-    def span(self, value: SSAValue) -> Span:
-        birth = self.birth(value)
-        return birth, max(self.last_read(value), birth) + 1
+def lives(code: Code) -> list[Span]:
+    """When each value is alive; what nobody reads is so where it is written."""
+    ends = ends_of_loops(code.lines)
+    around: list[int] = []
+    spans: list[Span] = [(0, 0)] * len(code.types)
+    homes = [0] * len(code.types)
+    """How many loops are around where a value is written."""
+    for value in code.arguments:
+        spans[value] = -1, 0
+    for place, line in enumerate(code.lines):
+        depth = len(around)
+        for value in line.reads:
+            home = homes[value]
+            death = 2 * (place if home == depth else around[home]) + 1
+            birth, last = spans[value]
+            if death > last:
+                spans[value] = birth, death
+        if line.kind is LoopOp:
+            around.append(ends[place])
+        elif line.kind is RepeatNeOp:
+            around.pop()
+        birth, depth = 2 * place + 1, len(around)
+        for value in line.writes:
+            spans[value], homes[value] = (birth, birth + 1), depth
+    return spans
 
 
-def number(function: FuncOp) -> Numbering:
-    numbering = Numbering()
-    numbering.add(function.body.block)
-    return numbering
+def depths(code: Code) -> list[int]:
+    """How many loops are around each line; a loop's begin is outside of it."""
+    found: list[int] = []
+    depth = 0
+    for line in code.lines:
+        found.append(depth)
+        if line.kind is LoopOp:
+            depth += 1
+        elif line.kind is RepeatNeOp:
+            depth -= 1
+    return found
 
 
-def values_of(block: Block) -> Iterable[SSAValue]:
-    """All values of a block and of the loops in it, in order."""
-    yield from block.args
-    for op in block.ops:
-        if isinstance(op, LoopOp):
-            yield from values_of(op.body.block)
-        yield from op.results
+def overlap(a: Sequence[Span], b: Sequence[Span]) -> bool:
+    """Whether spans have a number in common with others; both are in order."""
+    i = j = 0
+    while i < len(a) and j < len(b):
+        if a[i][1] <= b[j][0]:
+            i += 1
+        elif b[j][1] <= a[i][0]:
+            j += 1
+        else:
+            return True
+    return False
 
 
-def overlap(a: Iterable[Span], b: Iterable[Span]) -> bool:
-    """Whether any of these spans has a number in common with any of those."""
-    others = list(b)
-    return any(
-        start < other_end and other_start < end
-        for start, end in a
-        for other_start, other_end in others
-    )
+def alive(spans: Iterable[Span], length: int) -> list[int]:
+    """How many spans each number from -1 up to, and without, `length` is in."""
+    changes = [0] * (length + 2)
+    for start, end in spans:
+        changes[start + 1] += 1
+        changes[end + 1] -= 1
+    total = 0
+    counts: list[int] = []
+    for change in changes[:-1]:
+        total += change
+        counts.append(total)
+    return counts

@@ -32,216 +32,192 @@ thumb.str %end_2, %end_2, 0 : !thumb.reg, !thumb.reg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
-from xdsl.backend.register_type import RegisterType
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.ir import Block, SSAValue, Use
 from xdsl.passes import ModulePass
-from xdsl.rewriter import InsertPoint, Rewriter
 
-from tinyml.dialects.thumb_alu import Constant, MovOp, VmovFromFpuOp, VmovToFpuOp
-from tinyml.dialects.thumb_control import FuncOp, LoopOp
-from tinyml.dialects.thumb_registers import CoreRegisterType, FpuRegisterType
-from tinyml.passes.thumb_allocate import FPU
-from tinyml.passes.thumb_copies import insert_copies
-from tinyml.passes.thumb_liveness import Numbering, Span, number, values_of
-from tinyml.passes.thumb_schedule import fits
-from tinyml.passes.thumb_spill_policy import (
-    Candidate,
-    Crowd,
-    Inside,
-    Plan,
-    Read,
-    alive,
-    choose,
-    crowd,
+from tinyml.dialects.thumb_alu import MovOp, VmovFromFpuOp, VmovToFpuOp
+from tinyml.dialects.thumb_control import FuncOp
+from tinyml.dialects.thumb_registers import (
+    FREG,
+    REG,
+    CoreRegisterType,
+    FpuRegisterType,
 )
+from tinyml.passes.thumb_allocate import FPU, has_registers
+from tinyml.passes.thumb_code import Code, Line, read_code, write_code
+from tinyml.passes.thumb_copies import insert_copies
+from tinyml.passes.thumb_liveness import Span, lives
+from tinyml.passes.thumb_spill_policy import Crowd, Plan, Stay, choose, crowd, plan
+from tinyml.passes.thumb_values import AT_HAND, Values
 
 SPARED = 4
 """Values alive are fewer than registers by less than that, if need be."""
 
-
-AT_HAND = (Constant, VmovFromFpuOp)
-"""What makes values that another such instruction makes as well."""
 MOVES = (*AT_HAND, VmovToFpuOp)
+NEVER = -1_000_000
+"""Values alive where that does not matter."""
 
 
-class Lives:
-    """When the values of a function are alive."""
+def span_of(stay: Stay, birth: int) -> Span:
+    """When a value is in a register for a stay."""
+    if stay.from_birth:
+        return birth, max(2 * stay.last, birth) + 1
+    return 2 * stay.first, 2 * stay.last + 1
 
-    def __init__(self, function: FuncOp):
-        self.numbering = number(function)
-        self.length = 2 * len(self.numbering.ops)
-        self.values = list(values_of(function.body.block))
-        self.spans = {v: self.numbering.span(v) for v in self.values}
 
-    def alive(self, kind: type[RegisterType]) -> list[int]:
-        """How many values of a kind are alive at each number from -1 on."""
-        spans = [self.spans[v] for v in self.values if isinstance(v.type, kind)]
-        return alive(spans, self.length)
+def add(counts: list[int], span: Span, change: int) -> None:
+    """One value more or less, at each number of a span."""
+    for number in range(span[0] + 1, span[1] + 1):
+        counts[number] += change
 
-    def crowd(self, limit: int) -> Crowd:
+
+class Relief:
+    """Which values to move so that no more than so many are alive, as far as it can."""
+
+    def __init__(self, values: Values, limit: int):
+        self.values = values
+        self.plans: dict[int, Plan] = {}
+        self.counts = values.alive(CoreRegisterType)
+        self.kept = values.alive(FpuRegisterType)
+        # What is alive at an instruction that only brings a value, or takes one away,
+        # is so at others next to it, too.
+        for place, line in enumerate(values.code.lines):
+            if issubclass(line.kind, MOVES):
+                self.counts[2 * place + 1] = self.counts[2 * place + 2] = NEVER
+        self.open = {
+            value: values.candidate(value)
+            for value in range(len(values.spans))
+            if values.code.is_kind(value, CoreRegisterType)
+        }
+        self.known: dict[int, tuple[int, Plan | None]] = {}
+        """How to move a value, found when so many numbers of its life were crowded."""
+        while (crowded := crowd(self.counts, limit)).numbers:
+            value = choose(self.possible(crowded))
+            if value is None:
+                return
+            self.move(value)
+
+    def possible(self, crowded: Crowd) -> dict[int, Plan]:
         """
-        Where more core values are alive than so many. What is alive at an instruction
-        that only brings a value, or takes one away, is so at others next to it, too.
+        How to move the values that may be moved. Nothing becomes crowded, so that a
+        plan stays what it is as long as as much of the value's life is.
         """
-        counts = self.alive(CoreRegisterType)
-        for place, op in enumerate(self.numbering.ops):
-            if isinstance(op, MOVES):
-                counts[2 * place + 1] = counts[2 * place + 2] = 0
-        return crowd(counts, limit)
+        is_full = max(self.kept) >= len(FPU)
+        found: dict[int, Plan] = {}
+        for value, candidate in self.open.items():
+            count = crowded.count(candidate.span)
+            known = self.known.get(value)
+            if known is None or known[0] != count:
+                known = self.known[value] = count, plan(candidate, crowded)
+            if known[1] is not None and (not is_full or self.has_room(value)):
+                found[value] = known[1]
+        return found
+
+    def has_room(self, value: int) -> bool:
+        """Whether a register of the FPU is free for all of a value's life."""
+        line = self.values.at_hand(value)
+        if line is not None and not line.reads:
+            return True
+        start, end = self.values.spans[value]
+        own: Span = (end, end) if line is None else self.values.spans[line.reads[0]]
+        return all(
+            self.kept[place + 1] - (own[0] <= place < own[1]) < len(FPU)
+            for place in range(start, end)
+        )
+
+    def move(self, value: int) -> None:
+        plan = self.known[value][1]
+        assert plan is not None
+        span = self.values.spans[value]
+        add(self.counts, span, -1)
+        for stay in plan.stays:
+            add(self.counts, span_of(stay, span[0]), 1)
+        if self.values.at_hand(value) is None:
+            add(self.kept, span, 1)
+        self.plans[value] = plan
+        del self.open[value]
 
 
-def depth_of(block: Block | None) -> int:
-    """Loops around the ops of a block."""
-    depth = 0
-    while block is not None and isinstance(block.parent_op(), LoopOp):
-        depth, block = depth + 1, block.parent_block()
-    return depth
+class Mover:
+    """Code in which values are kept elsewhere."""
+
+    def __init__(self, values: Values, plans: Mapping[int, Plan]):
+        self.values = values
+        self.code = values.code.copy()
+        self.before: dict[int, list[Line]] = {}
+        self.behind: dict[int, list[Line]] = {}
+        self.dropped: set[int] = set()
+        for value, found in plans.items():
+            self.move(value, found)
+        lines = list(self.behind.get(-1, ()))
+        for place, line in enumerate(self.code.lines):
+            lines += self.before.get(place, ())
+            if place not in self.dropped:
+                lines.append(line)
+            lines += self.behind.get(place, ())
+        self.code.lines = lines
+
+    def move(self, value: int, found: Plan) -> None:
+        """Copies a value to the FPU, unless it is there, and back where it is read."""
+        values, code = self.values, self.code
+        place, hint = values.places[value], code.hints[value]
+        owner = bring = values.at_hand(value)
+        if bring is None:
+            location = code.lines[max(place, 0)].location
+            kept = code.new(FREG, hint)
+            save = Line(VmovToFpuOp, (value,), (kept,), location)
+            self.behind.setdefault(place, []).append(save)
+            bring = Line(VmovFromFpuOp, (kept,), (), location)
+        left = set(values.reads[value])
+        for stay in found.stays:
+            if stay.from_birth:
+                continue
+            again = code.new(REG, hint)
+            line = bring._replace(
+                writes=(again,), location=values.code.lines[stay.first].location
+            )
+            self.before.setdefault(stay.first, []).append(line)
+            for reader in values.reads[value]:
+                if stay.first <= reader <= stay.last:
+                    left.discard(reader)
+                    code.rename({value: again}, reader, reader + 1)
+        if owner is not None and not left:
+            self.dropped.add(place)
 
 
-def home_of(value: SSAValue) -> Block:
-    block = value.owner if isinstance(value.owner, Block) else value.owner.parent
-    assert block is not None
-    return block
-
-
-def reads_of(
-    uses: Iterable[Use], block: Block | None, numbering: Numbering
-) -> tuple[Read, ...]:
-    """What reads a value in a block and in the loops in it, in order."""
-    found: set[int] = set()
-    inside: dict[LoopOp, list[Use]] = {}
-    for use in uses:
-        op = use.operation
-        while op.parent is not block:
-            parent = op.parent_op()
-            assert parent is not None
-            op = parent
-        if op is use.operation:
-            found.add(numbering.places[op])
-        else:
-            assert isinstance(op, LoopOp)
-            inside.setdefault(op, []).append(use)
-    reads: list[tuple[int, int, Read]] = [(place, 0, place) for place in found]
-    for loop, deeper in inside.items():
-        first, last = numbering.places[loop], numbering.places[loop.repeat]
-        below = reads_of(deeper, loop.body.block, numbering)
-        reads.append((first, 1, Inside(first, last, below)))
-    return tuple(read for *_, read in sorted(reads, key=lambda item: item[:2]))
-
-
-def candidate(value: SSAValue, lives: Lives) -> Candidate:
-    home = home_of(value)
-    return Candidate(
-        lives.spans[value],
-        depth_of(home),
-        reads_of(value.uses, home, lives.numbering),
-        isinstance(value.owner, AT_HAND),
-    )
-
-
-def has_room(value: SSAValue, lives: Lives, counts: Sequence[int]) -> bool:
-    """Whether a register of the FPU is free for all of a value's life."""
-    if isinstance(value.owner, Constant):
-        return True
-    start, end = lives.spans[value]
-    own: Span = (end, end)
-    if isinstance(value.owner, VmovFromFpuOp):
-        own = lives.spans[value.owner.m]
-    return all(
-        counts[place + 1] - (own[0] <= place < own[1]) < len(FPU)
-        for place in range(start, end)
-    )
-
-
-def copied_to_fpu(value: SSAValue) -> SSAValue:
-    """A copy of a value, made where the value is."""
-    copy = VmovToFpuOp(value)
-    copy.d.name_hint = value.name_hint
-    owner = value.owner
-    at_start = isinstance(owner, Block)
-    place = InsertPoint.at_start(owner) if at_start else InsertPoint.after(owner)
-    Rewriter.insert_op(copy, place)
-    return copy.d
-
-
-def keep_elsewhere(value: SSAValue, found: Plan, lives: Lives) -> None:
-    """Copies a value to the FPU, unless it is there, and back where it is read."""
-    numbering, owner = lives.numbering, value.owner
-    uses = [(numbering.places[use.operation], use) for use in value.uses]
-    at_hand = isinstance(owner, AT_HAND)
-    bring = owner.clone if at_hand else partial(VmovFromFpuOp, copied_to_fpu(value))
-    for stay in found.stays:
-        if stay.from_birth:
+def drop_copies(code: Code, copies: Sequence[int]) -> None:
+    """Drops copies of what nobody needs any more behind them."""
+    spans = lives(code)
+    for place, line in enumerate(code.lines):
+        if line.kind is not MovOp or line.writes[0] not in copies:
             continue
-        before = numbering.ops[stay.first]
-        again = bring()
-        again.location = before.location
-        again.results[0].name_hint = value.name_hint
-        Rewriter.insert_op(again, InsertPoint.before(before))
-        for place, use in uses:
-            if stay.first <= place <= stay.last:
-                use.operation.operands[use.index] = again.results[0]
-    if at_hand and not value.uses:
-        owner.detach()
-        owner.erase()
-
-
-def relieve(function: FuncOp, limit: int) -> None:
-    """Moves values until no more of them than so many are alive, as far as it can."""
-    while True:
-        lives = Lives(function)
-        crowded = lives.crowd(limit)
-        if not crowded.numbers:
+        (source,), (copy,) = line.reads, line.writes
+        if spans[source][1] == 2 * place + 1:
+            del code.lines[place]
+            code.rename({copy: source})
+            drop_copies(code, copies)
             return
-        kept = lives.alive(FpuRegisterType)
-        values = [
-            value
-            for value in lives.values
-            if isinstance(value.type, CoreRegisterType)
-            and crowded.count(lives.spans[value])
-            and has_room(value, lives, kept)
-        ]
-        found = choose([candidate(value, lives) for value in values], crowded)
-        if found is None:
-            return
-        index, plan = found
-        keep_elsewhere(values[index], plan, lives)
 
 
-def drop_copies(function: FuncOp, copies: Sequence[MovOp]) -> list[MovOp]:
-    """Drops copies of what nobody needs any more behind them; those that stay."""
-    kept: list[MovOp] = []
-    for copy in copies:
-        numbering = number(function)
-        if numbering.last_read(copy.m) != 2 * numbering.places[copy]:
-            kept.append(copy)
-            continue
-        copy.d.replace_all_uses_with(copy.m)
-        copy.detach()
-        copy.erase()
-    return kept
-
-
-def spill_function(function: FuncOp, registers: int) -> None:
+def spilled(code: Code, registers: int) -> Code | None:
     """Moves as few values as it takes for the allocator to find registers."""
-    trial = function.clone()
-    insert_copies(trial)
-    if not Lives(trial).crowd(registers).numbers and fits(trial):
-        return
-    known = set(function.walk())
-    insert_copies(function)
-    copies = [op for op in function.walk() if isinstance(op, MovOp) and op not in known]
+    values = len(code.types)
+    code = code.copy()
+    insert_copies(code)
+    copies = range(values, len(code.types))
+    known = Values(code)
     for limit in range(registers, registers - SPARED, -1):
-        relieve(function, limit)
-        copies = drop_copies(function, copies)
-        if fits(function):
-            return
+        relief = Relief(known, limit)
+        found = Mover(known, relief.plans).code
+        if relief.plans:
+            drop_copies(found, copies)
+        if has_registers(found):
+            return found if relief.plans else None
+    return None
 
 
 @dataclass(frozen=True)
@@ -256,4 +232,6 @@ class ThumbSpillPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.ops:
             if isinstance(function, FuncOp):
-                spill_function(function, self.registers)
+                code = spilled(read_code(function), self.registers)
+                if code is not None:
+                    write_code(code, function)

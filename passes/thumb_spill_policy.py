@@ -10,7 +10,7 @@ loops that use it, as long as nothing in between is crowded.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tinyml.passes.thumb_liveness import Span
@@ -59,20 +59,6 @@ class Crowd:
     def is_between(self, a: int, b: int) -> bool:
         """Whether any of the numbers lies between two others."""
         return bisect_right(self.numbers, a) < bisect_left(self.numbers, b)
-
-
-def alive(spans: Iterable[Span], length: int) -> list[int]:
-    """How many spans each number from -1 up to, and without, `length` is in."""
-    changes = [0] * (length + 2)
-    for start, end in spans:
-        changes[start + 1] += 1
-        changes[end + 1] -= 1
-    total = 0
-    counts: list[int] = []
-    for change in changes[:-1]:
-        total += change
-        counts.append(total)
-    return counts
 
 
 def crowd(counts: Sequence[int], limit: int) -> Crowd:
@@ -156,13 +142,12 @@ def plan(candidate: Candidate, crowded: Crowd) -> Plan | None:
     return Plan(found, cost, relief)
 
 
-def choose(candidates: Sequence[Candidate], crowded: Crowd) -> tuple[int, Plan] | None:
-    """The value that helps most for what it costs, by its index; None if none does."""
-    best: tuple[int, Plan] | None = None
-    for index, candidate in enumerate(candidates):
-        found = plan(candidate, crowded)
-        if found is None:
-            continue
-        if best is None or found.cost * best[1].relief < best[1].cost * found.relief:
-            best = index, found
+def choose(plans: Mapping[int, Plan]) -> int | None:
+    """The value that helps most for what it costs; None if there is none."""
+    best: int | None = None
+    for value, found in plans.items():
+        if best is None or (
+            found.cost * plans[best].relief < plans[best].cost * found.relief
+        ):
+            best = value
     return best

@@ -28,8 +28,10 @@ from tinyml.dialects.thumb_control import FuncOp, RepeatNeOp, RetOp, make_loop
 from tinyml.dialects.thumb_registers import CoreRegisterType
 from tinyml.interp.thumb import run_thumb
 from tinyml.passes.thumb_allocate import ThumbAllocatePass
+from tinyml.passes.thumb_code import read_code
+from tinyml.passes.thumb_liveness import alive
 from tinyml.passes.thumb_schedule import ThumbSchedulePass
-from tinyml.passes.thumb_spill import Lives, ThumbSpillPass
+from tinyml.passes.thumb_spill import ThumbSpillPass
 from tinyml.passes.thumb_spill_policy import (
     Candidate,
     Crowd,
@@ -37,12 +39,12 @@ from tinyml.passes.thumb_spill_policy import (
     Plan,
     Read,
     Stay,
-    alive,
     choose,
     crowd,
     plan,
     stays,
 )
+from tinyml.passes.thumb_values import Values
 
 
 def test_alive():
@@ -107,9 +109,11 @@ def test_choose():
     used = Candidate((1, 19), 0, (Inside(4, 9, (6,)),))
     unused = Candidate((3, 21), 0, (10,))
     crowded = Crowd(range(9, 18))
-    index, found = choose([used, unused], crowded) or pytest.fail("none")
-    assert (index, found.cost, found.relief) == (1, 2, 9)
-    assert choose([Candidate((1, 3), 0, (1,))], crowded) is None
+    found = [plan(value, crowded) or pytest.fail("none") for value in (used, unused)]
+    assert (found[1].cost, found[1].relief) == (2, 9)
+    assert choose(dict(enumerate(found))) == 1
+    assert plan(Candidate((1, 3), 0, (1,)), crowded) is None
+    assert choose({}) is None
 
 
 def flat(reads: tuple[Read, ...]) -> Iterator[int]:
@@ -199,7 +203,7 @@ class Crowded(Program):
 def most_alive(module: ModuleOp) -> int:
     (function,) = module.ops
     assert isinstance(function, FuncOp)
-    return max(Lives(function).alive(CoreRegisterType))
+    return max(Values(read_code(function)).alive(CoreRegisterType))
 
 
 def check_program(
