@@ -33,6 +33,7 @@ from tinyml.backend.memory_svg import memory_svg
 from tinyml.backend.network_info import is_lookup, is_weight
 from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import find_toolchain
+from tinyml.dialects.kernel import Method, kernel_of
 from tinyml.dialects.network import layers, network_function
 from tinyml.frontend.builder import c_identifier
 from tinyml.frontend.load import load_model, one_line
@@ -41,6 +42,7 @@ from tinyml.passes.pipelines import (
     OBJECTIVES,
     SMALL_KERNELS,
     expand,
+    fewer_products,
     instructions,
     planned_stages,
     staged,
@@ -56,6 +58,9 @@ TAKEN_NAMES = frozenset(
 )
 """Headers of C and of the harness, which a network's header must not hide."""
 
+
+SPENDING_TRIES = 3
+"""How often it is tried to spend what is left of a budget for flash."""
 
 MOST_EXTRA = 100
 """Percent of work that stages may do twice to fit a budget, if nothing else is said."""
@@ -125,6 +130,17 @@ class CompileOptions:
             return None
         extra = self.max_extra_macs
         return planned_stages(MOST_EXTRA if extra is None else extra, room, kernels)
+
+    def spare_flash(self, report: Mapping[str, Any], pipeline: str) -> int:
+        """
+        What an attempt leaves of the budget for flash, or lacks, if that may be spent
+        on cycles.
+        """
+        if self.pipeline is not None or pipeline != "@default":
+            return 0
+        if self.flash is None or self.objective != "cycles":
+            return 0
+        return self.flash - report["flash"]["total"]
 
     def misses_ram(self, report: Mapping[str, Any]) -> bool:
         """Whether an attempt needs more RAM than the budget."""
@@ -237,7 +253,7 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
         for pipeline in options.pipelines:
             tried.append(attempt(pipeline, module.clone()))
             if not excess(tried[-1].report, options.budgets):
-                return tried[-1]
+                return spend(tried[-1], pipeline, options, module)
         for kernels in FITTING_KERNELS[options.objective]:
             pipeline = options.fitting(tried[-1].report, kernels)
             if pipeline is None:
@@ -248,6 +264,25 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
         if options.misses_ram(tried[-1].report) and options.smallest is not None:
             tried.append(attempt(options.smallest, module.clone()))
         return min(tried, key=lambda each: excess(each.report, options.budgets))
+
+    def spend(
+        found: Attempt, pipeline: str, options: CompileOptions, module: ModuleOp
+    ) -> Attempt:
+        """An attempt that spends the rest of the budget for flash on fewer products."""
+        spare = options.spare_flash(found.report, pipeline) if target.core else 0
+        for _ in range(SPENDING_TRIES):
+            choice, whole = fewer_products(spare)
+            chosen = module.clone()
+            run_pipeline(chosen, choice, each=False)
+            if not has_fewer_products(chosen):
+                break
+            more = attempt(whole, module.clone())
+            if not excess(more.report, options.budgets):
+                return more
+            if (lacking := options.spare_flash(more.report, pipeline)) >= 0:
+                break
+            spare += lacking
+        return found
 
     def variants() -> Iterator[Variant]:
         if options.pipeline is not None:
@@ -276,6 +311,12 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
         "memory.svg": memory_svg(found.memory),
     }
     return CompiledNetwork(name, files, found.report)
+
+
+def has_fewer_products(module: ModuleOp) -> bool:
+    """Whether a network has a kernel that flash was spent on."""
+    order = layers(network_function(module))
+    return any(kernel_of(layer).method is Method.WINOGRAD for layer in order)
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,15 @@ def planned_stages(extra: float, ram: int = 0, kernels: str = SMALL_KERNELS) -> 
     return staged(f"tinyml-plan-stages{{{options}}}", kernels)
 
 
+def fewer_products(flash: int) -> tuple[str, str]:
+    """
+    How `default` chooses kernels with so many bytes of flash to spend on those that
+    take fewer products, and the pipeline with that.
+    """
+    chosen = f"{FAST.removesuffix('}')} winograd={flash}}}"
+    return chosen, f"{chosen},{PLANNING},{LOWERING}"
+
+
 def instructions(core: str) -> str:
     """The passes that make hot loops of a lowered network instructions of a core."""
     return (
