@@ -88,7 +88,8 @@ def turn_words(words: int, most: int) -> int:
     """
     if words <= most:
         return words
-    return min(range(most // 2, most + 1, 2), key=lambda n: (words % n, -n))
+    least = max(most // 4 * 2, 2)
+    return min(range(least, max(most, 2) + 1, 2), key=lambda n: (words % n, -n))
 
 
 def has_direct_dot(op: Conv2DOp) -> bool:

@@ -175,6 +175,19 @@ class Windows:
                 found = fits if found is None else k.both(found, fits)
         return found
 
+    def may_be_inside(self, count: int) -> bool:
+        """Whether there are such pixels whose windows all lie in the image."""
+        _, *sizes, _ = shape(self.op.input)
+        _, *extents, _ = shape(self.op.output)
+        for axis, size, extent, others in zip(
+            self.op.window.axes, sizes, extents, (0, count - 1), strict=True
+        ):
+            starts = (at * axis.stride - axis.pad_before for at in range(extent))
+            reach = axis.extent + others * axis.stride
+            if not any(0 <= start <= size - reach for start in starts):
+                return False
+        return True
+
     # Windows inside of the image
 
     def widen(self, n: SSAValue, oy: SSAValue, ox: SSAValue, count: int) -> None:
@@ -184,6 +197,9 @@ class Windows:
             for j in range(count):
                 self.widen_at_border(n, oy, self.k.add(ox, self.k.index(j)), j)
 
+        if not self.may_be_inside(count):
+            borders()
+            return
         self.k.either(
             self.inside(oy, ox, count),
             lambda: self.widen_inside(n, oy, ox, count),
