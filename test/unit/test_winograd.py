@@ -34,6 +34,7 @@ from test_overlap import cases_of, failures
 from xdsl.dialects.builtin import ModuleOp, i8
 from xdsl.ir import SSAValue
 
+from tinyml.backend.compiler import CompileOptions, compile_model
 from tinyml.dialects.attributes import Rounding, TensorAttr, WindowAttr
 from tinyml.dialects.kernel import KERNEL, KernelAttr, Method, Traversal
 from tinyml.dialects.layer import shape
@@ -326,3 +327,33 @@ def test_other_windows(
     append(b, op)
     b.finish([(y, TensorAttr.get("y", 1.0, 0))]).verify()
     assert not has_winograd(op)
+
+
+# What is spent on it
+
+
+def test_flash_is_spent(tmp_path: Path):
+    """What a budget leaves, and nothing without one or for less code."""
+    b = NetworkBuilder("main")
+    x = b.input([1, 12, 12, 8], i8, TensorAttr.get("x", 1.0, 0))
+    y = add_winograd(b, random.Random(5), x, Limits(channels=8))
+    module = b.finish([(y, TensorAttr.get("y", 1.0, 0))])
+    assert high_factors(layer_of(module)) is not None
+    model = tmp_path / "net.mlir"
+    model.write_text(str(module))
+
+    def compiled(flash: int | None, objective: str = "cycles") -> tuple[int, bool]:
+        options = CompileOptions(flash=flash, objective=objective)
+        found = compile_model(model, options)
+        size = found.report["flash"]["total"]
+        return size, "SSUB16" in found.files["net.c"]
+
+    plain, spent = compiled(None)
+    assert not spent
+    assert compiled(plain) == (plain, False)
+    assert compiled(1 << 20, "size")[1] is False
+    most, spent = compiled(1 << 20)
+    assert spent
+    assert plain < most <= 1 << 20
+    assert compiled(most) == (most, True)
+    assert compiled(most - 1) == (plain, False)
