@@ -146,9 +146,9 @@ def portable(op: InstructionOp) -> list[str]:
             return [f"return {joined(bottom, top)};"]
         case Sxtab16Op():
             bottom, top = two_bytes("b", "int8_t", op.ror.value.data)
-            return [f"return {joined(f'(int16_t)a + {bottom}', f'(a >> 16) + {top}')};"]
+            return halves("a", joined(bottom, top), 1)
         case HalvesOp():
-            return halves(op)
+            return halves("a", "b", op.SIGN)
         case PkhbtOp():
             top = shifted("(uint32_t)b", "<<", op.lsl.value.data)
             return [f"return {either('(uint32_t)a', top)};"]
@@ -218,17 +218,17 @@ def either(bottom: str, top: str) -> str:
     return f"(int32_t)(({bottom} & 0xffffu) | ({top} & 0xffff0000u))"
 
 
-def halves(op: HalvesOp) -> list[str]:
+def halves(a: str, b: str, sign_of_b: int) -> list[str]:
     """
     Sums or differences of halves, as words without their upper bits; then these bits.
     (Taken apart and joined, Clang 22 vectorizes some of them wrongly for x86-64.)
     """
     x, sign, y = "x & 0x7fff7fffu", "+", "y"
-    if op.SIGN < 0:
+    if sign_of_b < 0:
         x, sign, y = "x | 0x80008000u", "-", "~y"
     sums = f"(({x}) {sign} (y & 0x7fff7fffu))"
     return [
-        "const uint32_t x = (uint32_t)a, y = (uint32_t)b;",
+        f"const uint32_t x = (uint32_t){a}, y = (uint32_t){b};",
         f"return (int32_t)({sums} ^ ((x ^ {y}) & 0x80008000u));",
     ]
 

@@ -120,6 +120,16 @@ def finish(op: WeightedOp, acc: Array, y: Array) -> None:
     saturate(y, wrap32(scaled + integers(op.zero_points)[-1]), *integers(op.clamp))
 
 
+def scaled_mean(op: tinyml.MeanOp, total: Array) -> Array:
+    """The mean of elements less their zero points, from their sum; not saturated."""
+    factor = op.requant.multiplier.data, op.requant.shift.data
+    if op.rounding.data is Rounding.F32:
+        mean = requantize_f32(total, single_precision(*factor))
+    else:
+        mean = requantize(total, *factor, op.rounding.data)
+    return wrap32(mean + integers(op.zero_points)[1])
+
+
 def add_or_subtract(op: SumOp, a: Array, b: Array, y: Array, sign: int) -> None:
     """`a + sign * b` of tensors of different scales."""
     a_zero, b_zero, y_zero = integers(op.zero_points)
@@ -309,14 +319,9 @@ class TinyMLFunctions(InterpreterFunctions):
         self, interpreter: Interpreter, op: tinyml.MeanOp, args: tuple[Any, ...]
     ) -> PythonValues:
         x, y = args
-        x_zero, y_zero = integers(op.zero_points)
+        x_zero, _ = integers(op.zero_points)
         total = (x.astype(np.int64) - x_zero).sum(axis=integers(op.axes))
-        factor = op.requant.multiplier.data, op.requant.shift.data
-        if op.rounding.data is Rounding.F32:
-            mean = requantize_f32(total, single_precision(*factor))
-        else:
-            mean = requantize(total, *factor, op.rounding.data)
-        saturate(y, wrap32(mean + y_zero), -128, 127)
+        saturate(y, scaled_mean(op, total), -128, 127)
         return ()
 
     @impl(tinyml.SoftmaxOp)

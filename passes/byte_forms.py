@@ -2,8 +2,8 @@
 Layers of bytes as a sum of products with constants, shifted once.
 
 A sum of two bytes with scales of their own is, as frameworks define it, several
-roundings of 64-bit products. As a function of its 65,536 pairs of bytes it is more often
-than not the same as `(a * p + b * q + r) >> n` with factors of 24 bits, which is three
+roundings of 64-bit products. As a function of its 65,536 pairs of bytes it is nearly
+always the same as `(a * p + b * q + r) >> n` with factors of 24 bits, which is three
 instructions: errors of a factor have to be smaller than the least distance of any pair
 from where its rounding changes. Whether they are is found out by trying all pairs, so
 what is found is exact, whatever the rounding, and else nothing is. Likewise a function
@@ -23,6 +23,7 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter
 
+from tinyml.dialects.attributes import RequantAttr
 from tinyml.dialects.elementwise import BroadcastOp
 from tinyml.interp.tinyml import TinyMLFunctions
 
@@ -58,6 +59,37 @@ class NumberForm:
     factor: int
     offset: int
     bits: int
+
+
+@dataclass(frozen=True)
+class HighForm:
+    """
+    Double rounding of `x + start` by the high words of two products, for any word. With
+    `q = high(x * first) + x`, rounded, the result is `zero + high(p * second)`, rounded
+    too, where `p` is `q`, and one less if that is negative and `signed`.
+    """
+
+    start: int
+    first: int
+    second: int
+    zero: int
+    signed: bool
+    """Whether negative results are more than one."""
+
+
+def high_form(
+    requant: RequantAttr, start: int, zero: int, clamp: tuple[int, int]
+) -> HighForm | None:
+    """
+    The form of a factor of usual multiplier and shift.
+
+    Source: gemmlowp's rounding; the identities are those of `loops/high_products.py`.
+    """
+    multiplier, right = requant.multiplier.data, -requant.shift.data
+    if multiplier < 1 << 30 or not 2 <= right <= 30:
+        return None
+    first, second = 2 * multiplier - (1 << 32), 1 << (32 - right)
+    return HighForm(start, first, second, zero, clamp[0] < zero)
 
 
 def pair_table(op: BroadcastOp) -> np.ndarray:

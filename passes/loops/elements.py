@@ -13,8 +13,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import i32
 from xdsl.ir import SSAValue
 
-from tinyml.dialects.acle import SmmlaOp, SsatOp
-from tinyml.passes.byte_forms import NumberForm, PairForm
+from tinyml.dialects.acle import SmmlaOp, SmmlarOp, SsatOp
+from tinyml.passes.byte_forms import HighForm, NumberForm, PairForm
 from tinyml.passes.loops.kernel import WRAP, Carried, Kernel
 
 TOGETHER = 4
@@ -101,13 +101,27 @@ def pair_value(
 
 def number_value(
     k: Kernel,
-    form: NumberForm,
+    form: NumberForm | HighForm,
     number: SSAValue,
     clamp: tuple[int, int],
     shifted: bool = False,
 ) -> SSAValue:
     """What a form makes of a word, or of one that is already `shifted` to the left."""
+    if isinstance(form, HighForm):
+        return high_value(k, form, number, clamp)
     if not shifted:
         number = k.shl(number, k.i32(form.left))
     high = SmmlaOp(number, k.i32(form.factor), k.i32(form.offset))
     return clamped_shift(k, k.insert(high, "high"), form.bits, clamp)
+
+
+def high_value(
+    k: Kernel, form: HighForm, number: SSAValue, clamp: tuple[int, int]
+) -> SSAValue:
+    """What a form of two high products makes of a word."""
+    number = k.add(number, k.i32(form.start))
+    scaled = k.insert(SmmlarOp(number, k.i32(form.first), number), "scaled")
+    if form.signed:
+        scaled = k.add(scaled, k.shr(scaled, k.i32(31)), wrap=True)
+    shifted = SmmlarOp(scaled, k.i32(form.second), k.i32(form.zero))
+    return k.clamp(k.insert(shifted, "shifted"), *clamp)

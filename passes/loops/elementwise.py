@@ -31,7 +31,9 @@ from tinyml.dialects.layer import (
 from tinyml.interp.fixed_point import single_precision, sum_offset
 from tinyml.passes.byte_forms import (
     BYTES,
+    HighForm,
     NumberForm,
+    high_form,
     number_form,
     pair_form,
     pair_table,
@@ -296,14 +298,18 @@ def lower_prelu(k: Kernel, op: PReluOp, operands: Operands) -> None:
     k.nest(shape(op.output), element)
 
 
-def product_form(op: MulOp) -> NumberForm | None:
+def product_form(op: MulOp) -> NumberForm | HighForm | None:
     """The layer as a function of the product of two centred bytes."""
     a_zero, b_zero, _ = integers(op.zero_points)
     products = ((BYTES - a_zero)[:, None] * (BYTES - b_zero)).reshape(-1)
     numbers, first = np.unique(products, return_index=True)
     low, high = integers(op.clamp)
     slope = op.requant.multiplier.data * 2.0 ** (op.requant.shift.data - 31)
-    return number_form(numbers, pair_table(op).reshape(-1)[first], slope, (low, high))
+    results = pair_table(op).reshape(-1)[first]
+    form = number_form(numbers, results, slope, (low, high))
+    if form is None and op.rounding.data is Rounding.DOUBLE:
+        return high_form(op.requant, 0, integers(op.zero_points)[2], (low, high))
+    return form
 
 
 def lower_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
@@ -314,7 +320,8 @@ def lower_mul(k: Kernel, op: MulOp, operands: Operands) -> None:
         return lower_rounded_mul(k, op, operands)
 
     def shifted(b: SSAValue) -> SSAValue:
-        return k.shl(centred(k, b, b_zero, False), k.i32(form.left))
+        value = centred(k, b, b_zero, False)
+        return k.shl(value, k.i32(form.left)) if isinstance(form, NumberForm) else value
 
     def multiply(a: SSAValue, b: SSAValue) -> SSAValue:
         return number_value(k, form, k.mul(a, b), (low, high), shifted=True)

@@ -20,6 +20,7 @@ from tinyml.passes.loops.requantize import (
     may_wrap,
     requantize,
 )
+from tinyml.passes.loops.sums import lower_sums
 
 Combine = Callable[[SSAValue, SSAValue], SSAValue]
 Finish = Callable[[SSAValue, SSAValue], SSAValue]
@@ -98,10 +99,14 @@ def divide_half_away(k: Kernel, acc: SSAValue, count: SSAValue) -> SSAValue:
 
 
 def lower_avg_pool2d(k: Kernel, op: AvgPool2DOp, operands: Operands) -> None:
+    if lower_sums(k, op, operands):
+        return
     lower_pool(k, op, operands, 0, k.add, partial(divide_half_away, k))
 
 
 def lower_mean(k: Kernel, op: MeanOp, operands: Operands) -> None:
+    if lower_sums(k, op, operands):
+        return
     source, axes = shape(op.input), integers(op.axes)
     kept = [1 if axis in axes else size for axis, size in enumerate(source)]
     inner = [source[axis] for axis in axes]
