@@ -17,7 +17,7 @@ from functools import cached_property
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.layer import shape
 from tinyml.dialects.weighted import DepthwiseConv2DOp
-from tinyml.passes.loops.depthwise_taps import Pair, RowProducts, row_products
+from tinyml.passes.loops.depthwise_tiles import Tiles, best_tiles
 
 LANES = 4
 """Channels that a word of the input holds."""
@@ -25,28 +25,8 @@ LANES = 4
 ENOUGH = 2048
 """Bytes of scratch memory that are taken without need."""
 
-HELD = 6
-"""Words of weights that stay in registers; more are loaded where they are needed."""
-
 HALF, WORD = 2, 4
 """Bytes."""
-
-
-Tap = tuple[int, int]
-"""A row and a column of the filter."""
-
-
-@dataclass(frozen=True)
-class Weights:
-    """A channel's filter as words."""
-
-    words: tuple[tuple[Tap, Tap | None], ...]
-    """The taps in the lower and in the upper half."""
-    places: dict[tuple[int, int], tuple[int, int]]
-    """
-    For each word of weights of each row of the filter which word it is, and in which
-    half the only tap of such a word is.
-    """
 
 
 @dataclass(frozen=True)
@@ -76,60 +56,10 @@ class PlanarPlan:
     def lanes(self) -> int:
         return min(LANES, self.depth)
 
-    # Tiles
-
     @cached_property
-    def tile(self) -> tuple[int, int]:
-        """Rows and columns of outputs that are computed together."""
-        h, w = self.along_h, self.along_w
-        if (
-            h.stride == w.stride == 1
-            and 1 < h.kernel <= 3 >= w.kernel
-            and self.rows > 1
-        ):
-            return 2, min(2, self.columns)
-        return 1, min(4, self.columns)
-
-    def products(self, columns: int) -> RowProducts:
-        """Of a tile that may have fewer columns than others."""
-        w = self.along_w
-        return row_products(w.kernel, w.stride, w.dilation, columns, self.tile[1])
-
-    @cached_property
-    def row_weights(self) -> tuple[Pair, ...]:
-        """The words of weights of a row of the filter."""
-        return self.products(self.tile[1]).weights
-
-    def packed(self, across_rows: bool) -> Weights:
-        """
-        The words of weights of a channel, row by row. Taps of two rows that are alone
-        in a word may share one.
-        """
-        words: list[tuple[Tap, Tap | None]] = []
-        places: dict[tuple[int, int], tuple[int, int]] = {}
-        free: int | None = None
-        for row in range(self.along_h.kernel):
-            for i, (low, high) in enumerate(self.row_weights):
-                if high is None and free is not None:
-                    words[free] = words[free][0], (row, low)
-                    places[row, i] = free, 1
-                    free = None
-                    continue
-                if high is None and across_rows:
-                    free = len(words)
-                places[row, i] = len(words), 0
-                words.append(((row, low), None if high is None else (row, high)))
-        return Weights(tuple(words), places)
-
-    @cached_property
-    def weights(self) -> Weights:
-        shared = self.packed(True)
-        return shared if len(shared.words) <= HELD else self.packed(False)
-
-    @property
-    def holds_weights(self) -> bool:
-        """Whether a channel's weights stay in registers."""
-        return len(self.weights.words) <= HELD
+    def tiles(self) -> Tiles:
+        """The tiles that its outputs are computed in."""
+        return best_tiles(self.along_h, self.along_w, self.rows, self.columns)
 
     # Planar rows
 
@@ -146,7 +76,7 @@ class PlanarPlan:
 
     def planar_rows(self, outputs: int) -> int:
         """That so many rows of outputs see."""
-        return (outputs - 1) * self.along_h.stride + self.along_h.extent
+        return self.tiles.planar_rows(outputs)
 
     def bytes(self, outputs: int) -> int:
         return self.planar_rows(outputs) * self.all_lanes
@@ -158,7 +88,7 @@ class PlanarPlan:
             return self.rows
         fitting = [
             step
-            for step in range(self.tile[0], self.rows, self.tile[0])
+            for step in range(self.tiles.high, self.rows, self.tiles.high)
             if self.bytes(step) <= self.enough
         ]
         whole = [step for step in fitting if self.rows % step == 0]
@@ -167,7 +97,7 @@ class PlanarPlan:
 
     @property
     def enough(self) -> int:
-        least = min(self.tile[0], self.rows)
+        least = min(self.tiles.high, self.rows)
         return max(ENOUGH, 2 * self.bytes(least))
 
     @property

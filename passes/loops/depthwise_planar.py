@@ -36,14 +36,7 @@ from tinyml.dialects.acle import (
 from tinyml.dialects.layer import LayerOp, buffer_type, integers, shape
 from tinyml.dialects.weighted import DepthwiseConv2DOp
 from tinyml.passes.loops.depthwise_plan import LANES, WORD, PlanarPlan
-from tinyml.passes.loops.depthwise_tiles import (
-    Step,
-    Weight,
-    Word,
-    room,
-    tile_steps,
-    with_loads,
-)
+from tinyml.passes.loops.depthwise_tiles import Step, Weight, Word
 from tinyml.passes.loops.high_products import (
     high_factors,
     high_requantized,
@@ -81,7 +74,7 @@ def planar_tables(op: DepthwiseConv2DOp) -> dict[str, np.ndarray]:
     plan = PlanarPlan.of(op)
     taps = constant_array(op, "weights").astype(np.int64)
     words = [start_values(op), *factors.T.astype(np.int64)]
-    for low, high in plan.weights.words:
+    for low, high in plan.tiles.weights.words:
         top = 0 if high is None else taps[high] << 16
         words.append((taps[low] & 0xFFFF) | top)
     stream = np.stack(words, 1) & 0xFFFFFFFF
@@ -112,7 +105,7 @@ class PlanarKernel:
         self.stream, self.scratch = k.flat(operands["stream"]), operands["scratch"]
         self.zero_point = integers(op.zero_points)[0]
         _, self.stream_words = buffer_type(operands["stream"]).get_shape()
-        self.first_weight = self.stream_words - len(self.plan.weights.words)
+        self.first_weight = self.stream_words - len(self.plan.tiles.weights.words)
 
     def at(self, place: Place) -> SSAValue:
         k = self.k
@@ -415,8 +408,8 @@ class PlanarChannel:
         self.first = kernel.first_weight
         self.start, *self.factors = map(self.word, range(self.first))
         self.held: list[SSAValue] = []
-        if self.plan.holds_weights:
-            words = len(self.plan.weights.words)
+        if self.plan.tiles.holds_weights:
+            words = len(self.plan.tiles.weights.words)
             self.held = [self.word(self.first + i) for i in range(words)]
 
     def word(self, number: int) -> SSAValue:
@@ -426,7 +419,7 @@ class PlanarChannel:
 
     def rows(self, rows: int) -> None:
         k, plan = self.k, self.plan
-        high, _ = plan.tile
+        high = plan.tiles.high
         down = high * plan.along_h.stride * plan.all_lanes
         across = high * self.kernel.output_row
 
@@ -444,7 +437,7 @@ class PlanarChannel:
     def row(self, x: Place, y: Place, high: int) -> None:
         """A row of tiles."""
         k, plan = self.k, self.plan
-        wide = plan.tile[1]
+        wide = plan.tiles.wide
         turns, rest = divmod(plan.columns, wide)
         taken = 2 * wide * plan.along_w.stride
         pixel = plan.depth * plan.multiplier
@@ -462,8 +455,7 @@ class PlanarChannel:
         sums = {(r, u): self.start for r, u in product(range(high), range(wide))}
         words: dict[Word, SSAValue] = {}
         weights = {Weight(i): value for i, value in enumerate(self.held)}
-        steps = tile_steps(plan, high, wide)
-        for step in with_loads(steps, plan.holds_weights, room(plan, high, wide)):
+        for step in plan.tiles.code(high, wide):
             match step:
                 case Word(row, number):
                     at = row * plan.all_lanes + number * WORD
