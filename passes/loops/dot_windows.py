@@ -179,10 +179,12 @@ class Windows:
         """Whether there are such pixels whose windows all lie in the image."""
         _, *sizes, _ = shape(self.op.input)
         _, *extents, _ = shape(self.op.output)
-        for axis, size, extent, others in zip(
-            self.op.window.axes, sizes, extents, (0, count - 1), strict=True
+        steps = 1, 1 if self.k.part is not None else count
+        for axis, size, extent, others, step in zip(
+            self.op.window.axes, sizes, extents, (0, count - 1), steps, strict=True
         ):
-            starts = (at * axis.stride - axis.pad_before for at in range(extent))
+            places = range(0, extent - others, step)
+            starts = (at * axis.stride - axis.pad_before for at in places)
             reach = axis.extent + others * axis.stride
             if not any(0 <= start <= size - reach for start in starts):
                 return False

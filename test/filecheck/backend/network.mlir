@@ -10,6 +10,7 @@
 // CHECK-NEXT:     const int8_t *input,
 // CHECK-NEXT:     const int32_t *packed_weights,
 // CHECK-NEXT:     const int32_t *factors,
+// CHECK-NEXT:     const int16_t *places,
 // CHECK-NEXT:     int8_t *scratch,
 // CHECK-NEXT:     int8_t *output) {
 // CHECK:      static void layer_{{[0-9]+}}_depthwise_conv2d(

@@ -21,8 +21,8 @@ func.func @main(%x: memref<1x4x4x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // ALL: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
 // ALL: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<channels, 4, planar>
 
-// Windows of a convolution are widened into scratch memory; a depthwise one needs none.
-// FREE: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either>
+// Without scratch memory pixels are taken as they are.
+// FREE: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, direct>
 // FREE: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
 
 // Weights of two channels to a word, 1 and 1: 257 in each half. The sums start from
