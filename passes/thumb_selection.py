@@ -188,7 +188,7 @@ class Selector:
         for thread in self.pointers.threads:
             place = places[thread.argument]
             if thread.origin:
-                place = self.add_to_entry(self.moved_by(place, thread.origin))
+                place = self.entry_sum(place, thread.origin)
             self.started[thread] = self.at[thread] = place
             self.moved[thread] = thread.origin
         self.body(self.source.body.block)
@@ -254,6 +254,13 @@ class Selector:
         if is_summand(number):
             return self.add(self.moved_by(value, number))
         return self.add(alu.AddOp(value, self.constant(number)))
+
+    def entry_sum(self, value: SSAValue, number: int) -> SSAValue:
+        """A sum in front of all other instructions."""
+        if is_summand(number):
+            return self.add_to_entry(self.moved_by(value, number))
+        self.head += (ops := self.constant_ops(number))
+        return self.add_to_entry(alu.AddOp(value, ops[-1].results[0]))
 
     # Control flow
 

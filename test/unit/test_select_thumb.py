@@ -9,6 +9,7 @@ import random
 
 import numpy as np
 import pytest
+from acle_forms import parse
 from networks import Limits, lower, random_layer, seeds
 from xdsl.dialects import func
 from xdsl.dialects.builtin import MemRefType, ModuleOp
@@ -73,3 +74,34 @@ def test_hot_loops_of_layers(kind: str):
                 assert THUMB in op.attributes, op
         assert sum(isinstance(op, ThumbFuncOp) for op in lowered.ops) <= 8
     assert count
+
+
+FAR = """
+func.func private @hot(
+    %x: memref<SIZExi8, strided<[1], offset: ?>> {llvm.readonly},
+    %y: memref<SIZExi8, strided<[1], offset: ?>>) attributes {tinyml.hot} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %turns = arith.constant TURNS : index
+  %c4 = arith.constant -4 : index
+  %last = arith.constant LAST : index
+  scf.for %i = %c0 to %turns step %c1 {
+    %0 = arith.muli %i, %c4 : index
+    %at = arith.addi %0, %last : index
+    %w = acle.load_word %x[%at] : memref<SIZExi8, strided<[1], offset: ?>>
+    acle.store_word %w, %y[%at] : memref<SIZExi8, strided<[1], offset: ?>>
+  }
+  func.return
+}
+"""
+
+
+@pytest.mark.parametrize("turns", [2, 1024, 1026, 2307])
+def test_backwards_from_far_ahead(turns: int):
+    """What a pointer is moved by at first may be in no instruction's reach."""
+    numbers = {"SIZE": 4 * turns, "TURNS": turns, "LAST": 4 * turns - 4}
+    text = FAR
+    for name, number in numbers.items():
+        text = text.replace(name, str(number))
+    lowered = lower(parse(text), "tinyml-select-thumb,tinyml-thumb-schedule")
+    assert check(lowered) == 1
