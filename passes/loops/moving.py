@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 
-from xdsl.ir import SSAValue
+from xdsl.dialects.builtin import i8
 
 from tinyml.dialects.layer import buffer_type, integers, shape
 from tinyml.dialects.moving import (
@@ -14,78 +15,62 @@ from tinyml.dialects.moving import (
     SliceOp,
     TransposeOp,
 )
-from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.kernel import Kernel
+from tinyml.passes.loops.moves import Line, Move, lower_fill, lower_move, strides
 from tinyml.passes.loops.operands import Lowerings, Operands
 
 
 def lower_reshape(k: Kernel, op: ReshapeOp, operands: Operands) -> None:
-    x, y = k.flat(operands["input"]), k.flat(operands["output"])
-
-    def copy(at: tuple[SSAValue, ...]) -> None:
-        k.store(k.load(x, *at), y, *at)
-
-    k.nest([prod(shape(op.output))], copy)
+    move = Move((Line(prod(shape(op.output)), 1, 1),))
+    lower_move(k, move, operands["input"], operands["output"])
 
 
 def lower_transpose(k: Kernel, op: TransposeOp, operands: Operands) -> None:
-    x, y = operands["input"], operands["output"]
-    order = integers(op.permutation)
-
-    def copy(at: tuple[SSAValue, ...]) -> None:
-        source = [at[order.index(axis)] for axis in range(len(order))]
-        k.store(k.load(x, *source), y, *at)
-
-    k.nest(shape(op.output), copy)
+    sizes, steps = shape(op.output), strides(shape(op.input))
+    lines = [
+        Line(size, steps[axis], target)
+        for size, axis, target in zip(
+            sizes, integers(op.permutation), strides(sizes), strict=True
+        )
+    ]
+    lower_move(k, Move(tuple(lines)), operands["input"], operands["output"])
 
 
 def lower_pad(k: Kernel, op: PadOp, operands: Operands) -> None:
     """Fills the whole output, then copies the input into its place."""
     x, y = operands["input"], operands["output"]
-    flat, low = k.flat(y), integers(op.low)
-    value = k.integer(op.value.value.data, buffer_type(y).element_type)
+    if (element := buffer_type(y).element_type) == i8:
+        lower_fill(k, y, op.value.value.data)
+    else:
+        flat, value = k.flat(y), k.integer(op.value.value.data, element)
+        k.loop(0, prod(shape(op.output)), lambda i, _: k.store(value, flat, i))
+    steps = strides(shape(op.output))
+    first = sum(a * b for a, b in zip(integers(op.low), steps, strict=True))
+    lower_move(k, Move(lines(shape(op.input), steps), 0, first), x, y)
 
-    def fill(i: SSAValue, _: Carried) -> None:
-        k.store(value, flat, i)
 
-    def copy(at: tuple[SSAValue, ...]) -> None:
-        place = [k.add(i, k.index(before)) for i, before in zip(at, low, strict=True)]
-        k.store(k.load(x, *at), y, *place)
-
-    k.loop(0, prod(shape(op.output)), fill)
-    k.nest(shape(op.input), copy)
+def lines(sizes: Sequence[int], target: Sequence[int]) -> tuple[Line, ...]:
+    """All of a dense buffer, to places so far apart along its dimensions."""
+    return tuple(map(Line, sizes, strides(sizes), target))
 
 
 def lower_concat(k: Kernel, op: ConcatOp, operands: Operands) -> None:
     axis, start = op.axis.value.data, 0
-    y = operands["output"]
+    steps = strides(shape(op.output))
     for number, value in enumerate(op.inputs):
         name = "inputs" if len(op.inputs) == 1 else f"inputs_{number}"
-        copy_part(k, operands[name], y, axis, start)
+        move = Move(lines(shape(value), steps), 0, start * steps[axis])
+        lower_move(k, move, operands[name], operands["output"])
         start += shape(value)[axis]
 
 
-def copy_part(k: Kernel, x: SSAValue, y: SSAValue, axis: int, start: int) -> None:
-    """Copies `x` to where it begins at `start` along an axis of `y`."""
-
-    def copy(at: tuple[SSAValue, ...]) -> None:
-        place = k.add(at[axis], k.index(start))
-        k.store(k.load(x, *at), y, *at[:axis], place, *at[axis + 1 :])
-
-    k.nest(shape(x), copy)
-
-
 def lower_slice(k: Kernel, op: SliceOp, operands: Operands) -> None:
-    x, y = operands["input"], operands["output"]
-    offsets, strides = integers(op.offsets), integers(op.strides)
-
-    def copy(at: tuple[SSAValue, ...]) -> None:
-        place = [
-            k.add(k.mul(i, k.index(step)), k.index(start))
-            for i, start, step in zip(at, offsets, strides, strict=True)
-        ]
-        k.store(k.load(x, *place), y, *at)
-
-    k.nest(shape(op.output), copy)
+    steps = strides(shape(op.input))
+    first = sum(a * b for a, b in zip(integers(op.offsets), steps, strict=True))
+    sources = [a * b for a, b in zip(integers(op.strides), steps, strict=True)]
+    sizes = shape(op.output)
+    move = Move(tuple(map(Line, sizes, sources, strides(sizes))), first)
+    lower_move(k, move, operands["input"], operands["output"])
 
 
 LOWERINGS: Lowerings = {

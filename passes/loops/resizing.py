@@ -10,6 +10,7 @@ from tinyml.dialects.resizing import ResizeBilinearOp, ResizeNearestOp, ResizeOp
 from tinyml.interp.moving import modes, nearest_places
 from tinyml.interp.resampling import FRACTION_BITS, bilinear_taps
 from tinyml.passes.loops.kernel import Kernel
+from tinyml.passes.loops.moves import Line, Move, lower_move
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 
 
@@ -41,7 +42,27 @@ def repeats(indices: np.ndarray, size: int, outputs: int) -> int | None:
     return None
 
 
+def repeated(op: ResizeNearestOp) -> Move:
+    """A copy that repeats each element a whole number of times."""
+    batch, rows, columns, depth = shape(op.output)
+    _, height, width, _ = shape(op.input)
+    down, right = rows // height, columns // width
+    pitch = columns * depth
+    return Move(
+        (
+            Line(batch * height, width * depth, down * pitch),
+            Line(down, 0, pitch),
+            Line(width, depth, right * depth),
+            Line(right, 0, depth),
+            Line(depth, 1, 1),
+        )
+    )
+
+
 def lower_resize_nearest(k: Kernel, op: ResizeNearestOp, operands: Operands) -> None:
+    if k.part is None and not nearest_tables(op):
+        lower_move(k, repeated(op), operands["input"], operands["output"])
+        return
     x, y = k.image(operands, "input"), k.image(operands, "output")
     (height, rows), (width, columns) = sizes(op)
     batch, _, _, channels = shape(op.output)
