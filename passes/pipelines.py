@@ -16,8 +16,10 @@ FOLDING = (
 )
 FAST_KERNELS = "tinyml-select-kernels{words=all}"
 SMALL_KERNELS = "tinyml-select-kernels{words=free}"
+SHORT_KERNELS = "tinyml-select-kernels{words=all unroll=2 least=2}"
 FAST = f"{FOLDING}{{multiple=4}},{FAST_KERNELS}"
 SMALL = f"{FOLDING},{SMALL_KERNELS}"
+SHORT = f"{FOLDING}{{multiple=4}},{SHORT_KERNELS}"
 ORDER = "tinyml-overlap,tinyml-schedule"
 PLANNING = f"{ORDER},tinyml-plan-memory"
 IN_PLACE = (
@@ -34,20 +36,22 @@ def staged(stages: str, kernels: str = SMALL_KERNELS) -> str:
 
 PIPELINES = {
     "default": f"{FAST},{PLANNING},{LOWERING}",
+    "size": f"{SHORT},{PLANNING},{LOWERING}",
     "ram": f"{SMALL},{IN_PLACE},{LOWERING}",
     "stages": staged("tinyml-plan-stages"),
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }
 """
 `default` shares bytes between buffers where that costs no time, `ram` also where it
-does; `stages` runs layers in stages where that needs fewer bytes and no work is done
-twice; `reference` lowers layer by layer with no fusion and no sharing, so that every
-layer's output is there when the network has run.
+does; `size` unrolls less, and has fast kernels only where much of the work is; `stages`
+runs layers in stages where that needs fewer bytes and no work is done twice;
+`reference` lowers layer by layer with no fusion and no sharing, so that every layer's
+output is there when the network has run.
 """
 
 OBJECTIVES = {
     "cycles": ("@default", "@ram"),
-    "size": ("@default", "@ram"),
+    "size": ("@size", "@ram"),
     "ram": ("@ram",),
 }
 """For each objective the pipelines without stages to try, until one meets budgets."""

@@ -58,6 +58,12 @@ def has_dot(layer: LayerOp) -> bool:
     return isinstance(layer, Conv2DOp) and layer.group_count == 1
 
 
+def plain(layer: LayerOp) -> KernelAttr:
+    """The kernel that makes one output element after the other."""
+    either = KernelAttr.get(Traversal.EITHER)
+    return either if type(layer) in REVERSIBLE else FORWARD
+
+
 @dataclass(frozen=True)
 class SelectKernelsPass(ModulePass):
     """Chooses how each layer is computed, before anything depends on it."""
@@ -79,13 +85,22 @@ class SelectKernelsPass(ModulePass):
     to the kernel. Fewer take less code, and more time.
     """
 
+    least: float = 0
+    """
+    Percent of the network's multiply-accumulates that a layer makes at least to get a
+    kernel of words, which is fast and takes much code.
+    """
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         free = [x for x in layers(network_function(op)) if KERNEL not in x.attributes]
         for layer in worth_winograd(free, self.winograd):
             kernel = KernelAttr.get(Traversal.EITHER, method=Method.WINOGRAD)
             layer.attributes[KERNEL] = kernel
+        work = sum(layer.macs() for layer in layers(network_function(op)))
         for layer in layers(network_function(op)):
-            layer.attributes.setdefault(KERNEL, self.choose(layer))
+            small = 0 < 100 * layer.macs() < self.least * work
+            chosen = plain(layer) if small else self.choose(layer)
+            layer.attributes.setdefault(KERNEL, chosen)
             if self.unroll and isinstance(layer, Conv2DOp):
                 layer.attributes[UNROLL] = IntegerAttr(self.unroll, i64)
 
@@ -100,5 +115,4 @@ class SelectKernelsPass(ModulePass):
             found = KernelAttr.get(Traversal.EITHER, method=Method.DOT)
             if self.words == "all" or isinstance(layer, DepthwiseConv2DOp):
                 return found
-        either = KernelAttr.get(Traversal.EITHER)
-        return either if type(layer) in REVERSIBLE else FORWARD
+        return plain(layer)

@@ -266,7 +266,7 @@ def test_verifier_and_passes_speak_in_one_sentence(cli: Cli):
     [
         (["--target", "z80"], ["'z80'", "host, cortex-m4"]),
         (["--toolchain", "armcc"], ["'armcc'", "ziglang, arm-none-eabi-gcc"]),
-        (["--pipeline", "@best"], ["'@best'", "@default, @ram, @stages, @reference"]),
+        (["--pipeline", "@best"], ["'@best'", "@default, @size, @ram, @stages, @reference"]),
         (["--pipeline", "tinyml-best"], ["tinyml-best"]),
         (["--pipeline", "tinyml-plan-memory{x=1}"], ['"x"', '"strategy"']),
         (["--pipeline", "tinyml-plan-memory{strategy=x}"], ["'x'", "'greedy'"]),
@@ -325,7 +325,7 @@ def test_budget_counts_what_is_missing(cli: Cli):
     "arguments, says",
     [
         (["-p", "tinyml-best"], ["tinyml-best"]),
-        (["-p", "@best"], ["'@best'", "@default, @ram, @stages, @reference"]),
+        (["-p", "@best"], ["'@best'", "@default, @size, @ram, @stages, @reference"]),
         (["-p", "tinyml-plan-memory{x=1}"], ['"x"', '"strategy"']),
         (["-p", "tinyml-plan-memory{"], ["pass-pipeline:1:20"]),
         (["-p", "tinyml-plan-memory{alignment=3}"], ["power of two"]),

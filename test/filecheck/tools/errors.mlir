@@ -21,7 +21,7 @@ func.func @network(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: 
   func.return
 }
 
-// PIPELINE: tinyml-opt: unknown pipeline '@nothing'; there are: @default, @ram, @stages, @reference
+// PIPELINE: tinyml-opt: unknown pipeline '@nothing'; there are: @default, @size, @ram, @stages, @reference
 // OPTION: tinyml-opt: {{.*}}"strategi"{{.*}}"strategy", "alignment"
 // PASS: tinyml-opt: {{.*}}'tinyml-lower-arenas'
 // FAILED: tinyml-opt: @network has no tinyml.arena_bytes; run tinyml-plan-memory first
