@@ -85,7 +85,7 @@ class SelectKernelsPass(ModulePass):
     to the kernel. Fewer take less code, and more time.
     """
 
-    least: float = 0
+    least: int = 0
     """
     Percent of the network's multiply-accumulates that a layer makes at least to get a
     kernel of words, which is fast and takes much code.
