@@ -16,8 +16,7 @@ from typing import cast
 import numpy as np
 from xdsl.ir import SSAValue
 
-from tinyml.dialects.acle import SmladOp, SmmlarOp, Sxtb16Op
-from tinyml.dialects.attributes import Rounding
+from tinyml.dialects.acle import SmladOp, Sxtb16Op
 from tinyml.dialects.kernel import Method, kernel_of, unroll_of
 from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.weighted import Conv2DOp, WeightedOp
@@ -32,6 +31,7 @@ from tinyml.passes.loops.dot_windows import (
     window,
     window_words,
 )
+from tinyml.passes.loops.high_products import high_factors, high_requantized
 from tinyml.passes.loops.kernel import Carried, Image, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.requantize import may_wrap, requantize, table_factor
@@ -103,43 +103,6 @@ def words_of_rest(op: Conv2DOp) -> int:
     return 2 if direct and segment(op) % QUAD else 0
 
 
-def high_factors(op: WeightedOp) -> np.ndarray | None:
-    """
-    For each channel the two factors of an exact requantization by two high products,
-    `2 * multiplier` and `2^(32 - right shift)`; None where that is not exact: it takes
-    double rounding and shifts to the right of 2 bits or more.
-
-    Source: gemmlowp's rounding, rewritten for SMMLAR; `round(a * m / 2^31)` is the high
-    word of `a * 2m` with `a` added, as `2m` is `2^32` less than it should be.
-    """
-    table = constant_array(op, "requant")
-    if op.rounding.data is not Rounding.DOUBLE or table.dtype != np.int32:
-        return None
-    multiplier, right = table[:, 0].astype(np.int64), -table[:, 1].astype(np.int64)
-    zero = multiplier == 0
-    if (~zero & (multiplier < 1 << 30)).any() or (~zero & (right < 2)).any():
-        return None
-    # What is shifted by more than 31 bits, or multiplied by zero, is zero.
-    power = np.where(zero | (right > 31), 0, 1 << np.clip(32 - right, 1, 30))
-    factors = np.stack([2 * multiplier, power], 1)
-    return factors.astype(np.uint32).view(np.int32)
-
-
-def high_requantized(
-    k: Kernel, op: WeightedOp, acc: SSAValue, multiplier: SSAValue, power: SSAValue
-) -> SSAValue:
-    """The output byte of a sum, by a row of `high_factors`."""
-    zero_point = k.i32(integers(op.zero_points)[1])
-    low, high = integers(op.clamp)
-    scaled = k.insert(SmmlarOp(acc, multiplier, acc), "scaled")
-    # Ties go away from zero. Where negative results are all the least one, the way they
-    # are rounded does not matter.
-    if low != integers(op.zero_points)[1]:
-        scaled = k.add(scaled, k.shr(scaled, k.i32(31)), wrap=True)
-    shifted = k.insert(SmmlarOp(scaled, power, zero_point), "shifted")
-    return k.clamp(shifted, low, high)
-
-
 def finish(
     k: Kernel,
     op: WeightedOp,
@@ -151,10 +114,9 @@ def finish(
 ) -> None:
     """Requantization, zero point, clamp and store of one sum."""
     k.count(prod(op.weights_shape) // op.output_channels)
-    if high_factors(op) is not None:
-        first = k.load(factors, channel, k.index(0), hint="multiplier")
-        second = k.load(factors, channel, k.index(1), hint="power")
-        value = high_requantized(k, op, acc, first, second)
+    if (known := high_factors(op)) is not None:
+        row = [k.load(factors, channel, k.index(i)) for i in range(known.shape[1])]
+        value = high_requantized(k, op, acc, row)
     else:
         low, high = integers(op.clamp)
         table = constant_array(op, "requant")
@@ -410,15 +372,15 @@ class DotKernel:
             if self.is_hot:
                 first = self.stream.factor_at(c)
                 factors = [
-                    self.word(g, first + i, name)
-                    for i, name in enumerate(("multiplier", "power"))
+                    self.word(g, first + i, "factor")
+                    for i in range(self.stream.factors)
                 ]
             for j in range(count):
                 pixel = k.add(target, k.index(j))
                 acc = sums[j * GROUP + c]
                 if self.is_hot:
                     k.count(prod(self.op.weights_shape) // self.op.output_channels)
-                    value = high_requantized(k, self.op, acc, factors[0], factors[1])
+                    value = high_requantized(k, self.op, acc, factors)
                     results.append((value, pixel, channel))
                 else:
                     finish(k, self.op, self.factors, acc, channel, self.y, pixel)

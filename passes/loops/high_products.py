@@ -7,7 +7,7 @@ gemmlowp's double rounding of a sum `a` is
     q = SMMLAR(a, l, a * h)                      round(a * m / 2^31), ties upwards
     y = SMMLAR(q + (q >> 31), 2^(32 - n), zero)  zero + round(q / 2^n), ties from zero
 
-for shifts to the right `n` of 2 to 30 bits. Usual multipliers are at least 2^30 and
+for shifts to the right `n` of 2 to 31 bits. Usual multipliers are at least 2^30 and
 have no left shift, so `h` is 1. Else, and if `n` is 0 or 1, factors are *wide*: `h` is
 given for each channel, and `4 q + (q >> 31)` takes the place of the second sum, with
 `2^(30 - n)`; that less than one of four counts is taken away rounds ties of negative
@@ -60,21 +60,24 @@ def high_factors(op: WeightedOp) -> np.ndarray | None:
     if op.rounding.data is not Rounding.DOUBLE or table.dtype != np.int32:
         return None
     multiplier, shift = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
+    # What is multiplied by zero, or shifted by more than 31 bits, is zero.
+    zero = (multiplier == 0) | (shift < -31)
+    multiplier, shift = np.where(zero, 1 << 30, multiplier), np.where(zero, -2, shift)
     left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
     doubled = multiplier << (left + 1)
     high = (doubled + (1 << 31)) >> 32
     low = doubled - (high << 32)
+    if (high == 1).all() and (left == 0).all() and (right >= 2).all():
+        return words(low, np.where(zero, 0, 1 << (32 - right)))
     if (right > 30).any():
         return None
-    if (high == 1).all() and (left == 0).all() and (right >= 2).all():
-        return words(low, 1 << (32 - right))
     least, greatest = sum_range(filters(op), start_values(op))
     most = np.maximum(-least, greatest)
     fits = most << left < 1 << 31
     scaled = most.astype(float) * np.abs(multiplier) * 2.0 ** (left - 31)
     if not fits.all() or (scaled >= ROOM - 1).any():
         return None
-    return words(low, 1 << (30 - right), high)
+    return words(low, np.where(zero, 0, 1 << (30 - right)), high)
 
 
 def words(*columns: np.ndarray) -> np.ndarray:
