@@ -51,9 +51,10 @@ from tinyml.dialects.tinyml import (
 )
 from tinyml.interp.moving import modes, nearest_places
 from tinyml.interp.resampling import bilinear_taps
-from tinyml.passes.loops.dot import PIXELS, high_factors, is_flat
+from tinyml.passes.loops.dot import PIXELS, is_flat
 from tinyml.passes.loops.fully_connected_dot import is_row
-from tinyml.passes.loops.winograd import WinogradPlan
+from tinyml.passes.loops.high_products import high_factors
+from tinyml.passes.loops.winograd_plan import WinogradPlan
 from tinyml.passes.winograd_packing import OUTPUTS, TILE
 
 NEVER = np.int64(1) << 60

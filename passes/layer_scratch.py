@@ -10,7 +10,7 @@ from tinyml.dialects.weighted import Conv2DOp, DepthwiseConv2DOp, FullyConnected
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.dot import dot_scratch
 from tinyml.passes.loops.fully_connected_dot import row_scratch
-from tinyml.passes.loops.winograd import winograd_scratch
+from tinyml.passes.loops.winograd_plan import winograd_scratch
 
 
 def delayed_rows(op: DepthwiseConv2DOp) -> int:

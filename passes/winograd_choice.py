@@ -14,12 +14,8 @@ from tinyml.dialects.weighted import Conv2DOp
 from tinyml.passes.dot_packing import GROUP, padded
 from tinyml.passes.loops.dot import dot_tables
 from tinyml.passes.loops.dot_windows import window_words
-from tinyml.passes.loops.winograd import (
-    TILES,
-    WinogradPlan,
-    has_winograd,
-    winograd_tables,
-)
+from tinyml.passes.loops.winograd import winograd_tables
+from tinyml.passes.loops.winograd_plan import TILES, WinogradPlan, has_winograd
 
 CODE = 2048
 """Bytes by which the code of such a kernel is larger."""

@@ -2,49 +2,31 @@
 A convolution by Winograd's minimal filtering: two tiles of outputs, side by side, and
 four output channels at a time.
 
-What two neighbouring tiles see of the input, with the zero point where that is over the
-border, is put together in scratch memory (the *patch*). Its transform, 16 numbers for
-each tile and channel, is kept there for all output channels. Then each group of four
-channels takes them through dual multiply-accumulates, and transforms the sums back
-(`winograd_packing.py`).
+The tiles are transformed into scratch memory (`winograd_tiles.py`), for all output
+channels. Then each group of four channels takes them through dual multiply-accumulates,
+and transforms the sums back (`winograd_packing.py`).
 
 Of a column of sums M0 to M3 only `t0 = M0 + M1 + M2` and `t1 = M1 - M2 - M3` are
 needed. The sums of the third row pass to the second one and on to the first, which ends
 as t0; with what was there in between the last one starts: M2, and `s = M1 + M2` give
 `s - 2 M2 = M1 - M2`.
-
-Outputs are made four by two. Where that does not come out even the last ones are made
-together with others that have been made before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Sequence
 from math import prod
 from typing import cast
 
 import numpy as np
-from xdsl.dialects import memref
-from xdsl.dialects.builtin import MemRefType, i8
 from xdsl.ir import SSAValue
 
-from tinyml.dialects.acle import (
-    LoadWordOp,
-    Sadd16Op,
-    SmladOp,
-    SmuadOp,
-    Ssub16Op,
-    StoreWordOp,
-    Sxtb16Op,
-)
-from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, integers, shape
+from tinyml.dialects.acle import LoadWordOp, SmladOp, SmuadOp, StoreWordOp
+from tinyml.dialects.layer import LayerOp, shape
 from tinyml.dialects.weighted import Conv2DOp
-from tinyml.passes.dot_packing import GROUP, QUAD, padded
+from tinyml.passes.dot_packing import GROUP
 from tinyml.passes.loops.dot import WORD, factor_table, finish
 from tinyml.passes.loops.high_products import (
-    filters,
     high_factors,
     high_requantized,
     start_values,
@@ -52,111 +34,21 @@ from tinyml.passes.loops.high_products import (
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.weighted import constant_array
+from tinyml.passes.loops.winograd_plan import WinogradPlan
+from tinyml.passes.loops.winograd_tiles import Tiles, scratch_part
 from tinyml.passes.winograd_packing import (
-    KERNEL,
     OUTPUTS,
-    ROWS,
     SCALE_BITS,
     TILE,
-    Turns,
     WinogradStream,
-    fits,
     winograd_stream,
 )
-
-TILES = 2
-"""Tiles that are computed together."""
 
 STRAIGHT_WORDS = 8
 """Words of activations for which the sums of a column are straight code."""
 
 TOGETHER = 3
 """Sums that are loaded at a time, beside those of all channels."""
-
-COPIED, MOVED = 24, 8
-"""Words that are copied without a loop, and in a turn of one; and at a time."""
-
-
-@dataclass(frozen=True)
-class WinogradPlan:
-    """How the outputs of a convolution are divided, and what scratch memory holds."""
-
-    turns: Turns
-    tiles: int
-    """Tiles side by side that are computed together."""
-
-    @staticmethod
-    def of(op: Conv2DOp) -> WinogradPlan:
-        tiles = min(TILES, shape(op.output)[2] // OUTPUTS)
-        return WinogradPlan(Turns.of(shape(op.input)[3]), tiles)
-
-    @property
-    def outputs(self) -> int:
-        """Columns of outputs that are made together."""
-        return self.tiles * OUTPUTS
-
-    @property
-    def columns(self) -> int:
-        """Columns of the input that these see."""
-        return self.outputs + KERNEL - 1
-
-    def starts(self, size: int, along_w: bool) -> list[int]:
-        """Where blocks of outputs start along an axis."""
-        step = self.outputs if along_w else OUTPUTS
-        return [min(start, size - step) for start in range(0, size, step)]
-
-    # Bytes of scratch memory
-
-    @property
-    def transformed(self) -> int:
-        words = TILE * TILE * self.turns.channels // 2
-        return words * self.tiles * WORD
-
-    @property
-    def patch(self) -> int:
-        return TILE * self.columns * self.turns.channels
-
-    @property
-    def slot(self) -> int:
-        """A sum for each tile and channel of a group."""
-        return self.tiles * GROUP * WORD
-
-    @property
-    def sums(self) -> int:
-        """Two for each column, and two on the way."""
-        return (2 * TILE + 2) * self.slot
-
-    @property
-    def scratch(self) -> int:
-        """When there are sums the patch is no longer needed."""
-        return self.transformed + max(self.patch, self.sums)
-
-    def place(self, column: int, row: int, turn: int, word: int) -> int:
-        """
-        A word of the transformed tiles, in bytes; linear, `row` in the order of ROWS.
-        """
-        number = (turn * TILE + column) * TILE + row
-        return (number * self.turns.words + word) * self.tiles * WORD
-
-
-def has_winograd(op: LayerOp) -> bool:
-    """Whether there is such a kernel for a layer, which is exact."""
-    if not isinstance(op, Conv2DOp) or op.group_count != 1:
-        return False
-    if any(
-        (axis.kernel, axis.stride, axis.dilation) != (KERNEL, 1, 1)
-        for axis in op.window.axes
-    ):
-        return False
-    _, rows, columns, _ = shape(op.output)
-    if rows < OUTPUTS or columns < OUTPUTS:
-        return False
-    return fits(filters(op))
-
-
-def winograd_scratch(op: Conv2DOp) -> int:
-    """Bytes of scratch memory of the kernel."""
-    return WinogradPlan.of(op).scratch
 
 
 def winograd_weights(op: Conv2DOp) -> WinogradStream:
@@ -186,39 +78,29 @@ class WinogradKernel:
         self.k, self.op = k, op
         self.plan = WinogradPlan.of(op)
         self.x, self.y = k.image(operands, "input"), k.image(operands, "output")
-        size = buffer_bytes(buffer_type(self.x.pixels))
-        self.bytes = k.reshape(self.x.pixels, [size])
         self.packed = operands["packed_weights"]
         self.is_hot = high_factors(op) is not None
         self.factors = self.packed if self.is_hot else operands["factors"]
         self.scratch = operands["scratch"]
-        self.patch = self.view(self.plan.transformed, self.plan.patch, "patch")
-        self.sums = self.view(self.plan.transformed, self.plan.sums, "sums")
+        self.tiles = Tiles(k, op, self.x, self.scratch)
+        start, size = self.plan.transformed, self.plan.sums
+        self.sums = scratch_part(k, self.scratch, start, size, "sums")
         self.stream = winograd_weights(op)
         turns = self.plan.turns
         self.is_straight = turns.count == 1 and turns.words <= STRAIGHT_WORDS
 
-    def view(self, start: int, size: int, name: str) -> SSAValue:
-        """A part of the scratch memory."""
-        type = MemRefType(i8, [size])
-        return self.k.insert(
-            memref.ViewOp(self.scratch, self.k.index(start), [], type), name
-        )
-
     def build(self) -> None:
         k = self.k
         batch, rows, columns, _ = shape(self.op.output)
-        numbers = (
-            len(self.plan.starts(rows, False)),
-            len(self.plan.starts(columns, True)),
-        )
+        plan = self.plan
+        numbers = len(plan.starts(rows, False)), len(plan.starts(columns, True))
 
         def block(at: tuple[SSAValue, ...]) -> None:
             n, i, j = at
             oy = self.start(i, OUTPUTS, rows)
-            ox = self.start(j, self.plan.outputs, columns)
-            self.gather(n, oy, ox, j)
-            self.transform()
+            ox = self.start(j, plan.outputs, columns)
+            self.tiles.gather(n, oy, ox, j)
+            self.tiles.transform()
             self.groups(n, oy, ox)
 
         k.nest([batch, *numbers], block, ["n", "i", "j"])
@@ -228,226 +110,6 @@ class WinogradKernel:
         k = self.k
         start = k.mul(number, k.index(step))
         return start if size % step == 0 else k.min(start, k.index(size - step))
-
-    # The patch
-
-    def gather(self, n: SSAValue, oy: SSAValue, ox: SSAValue, j: SSAValue) -> None:
-        """Puts together what block `j` of a row of blocks sees."""
-        k, plan = self.k, self.plan
-        _, height, width, _ = shape(self.op.input)
-        along_h, along_w = self.op.window.axes
-        y0 = k.sub(oy, k.index(along_h.pad_before))
-        x0 = k.sub(ox, k.index(along_w.pad_before))
-        row = k.add(k.mul(n, k.index(height)), y0)
-        above = None
-        if along_h.pad_before or along_h.pad_after:
-            above = self.within(y0, k.index(height - TILE + 1))
-
-        def seen(start: int) -> tuple[int, int]:
-            first = start - along_w.pad_before
-            low = min(max(0, -first), plan.columns)
-            return low, max(low, min(plan.columns, width - first))
-
-        def rows(low: int, high: int) -> None:
-            def whole(r: SSAValue, _: Carried) -> None:
-                self.patch_row(r, k.pixel(self.x, k.add(row, r), x0), low, high)
-
-            def one(r: SSAValue, _: Carried) -> None:
-                def inside() -> None:
-                    def once(_: SSAValue, __: Carried) -> None:
-                        whole(r, ())
-
-                    k.loop(0, 1, once, hint="once", hot=True)
-
-                def outside() -> None:
-                    def once(_: SSAValue, __: Carried) -> None:
-                        self.patch_row(r, None, 0, 0)
-
-                    k.loop(0, 1, once, hint="once", hot=True)
-
-                k.either(self.within(k.add(y0, r), k.index(height)), inside, outside)
-
-            k.either(
-                above,
-                lambda: void(k.loop(0, TILE, whole, hint="r", hot=True)),
-                lambda: void(k.loop(0, TILE, one, hint="r")),
-            )
-
-        starts = plan.starts(shape(self.op.output)[2], True)
-        runs = [(kind, len(list(run))) for kind, run in groupby(map(seen, starts))]
-
-        def choose(runs: Sequence[tuple[tuple[int, int], int]], first: int) -> None:
-            (kind, count), *rest = runs
-            if not rest:
-                rows(*kind)
-                return
-            end = first + count
-            is_here = k.compare("slt", j, k.index(end))
-            k.either(is_here, lambda: rows(*kind), lambda: choose(rest, end))
-
-        choose(runs, 0)
-
-    def within(self, value: SSAValue, end: SSAValue) -> SSAValue:
-        k = self.k
-        low = k.compare("sge", value, k.index(0))
-        return k.both(low, k.compare("slt", value, end))
-
-    def patch_row(
-        self, r: SSAValue, pixel: SSAValue | None, low: int, high: int
-    ) -> None:
-        """
-        A row of the patch: the columns from `low` up to `high` are in the image, of
-        which `pixel` would be the first column.
-        """
-        k, depth = self.k, shape(self.op.input)[3]
-        channels, columns = self.plan.turns.channels, self.plan.columns
-        target = k.mul(r, k.index(columns * channels))
-        self.fill(target, low * channels)
-        self.fill(k.add(target, k.index(high * channels)), (columns - high) * channels)
-        if pixel is None or low == high:
-            return
-        source = k.mul(k.add(pixel, k.index(low)), k.index(depth))
-        target = k.add(target, k.index(low * channels))
-        if depth == channels:
-            self.copy(source, target, (high - low) * depth)
-            return
-
-        def column(c: SSAValue, _: Carried) -> None:
-            to = k.add(target, k.mul(c, k.index(channels)))
-            self.copy(k.add(source, k.mul(c, k.index(depth))), to, depth)
-            end = padded(depth, WORD)
-            for e in range(depth, end):
-                k.store(k.integer(0, i8), self.patch, k.add(to, k.index(e)))
-            self.fill(k.add(to, k.index(end)), channels - end)
-
-        k.loop(0, high - low, column, hint="c")
-
-    def words(self, count: int, body: Callable[[SSAValue, int], None]) -> None:
-        """`body(first, number)` for words, a few at a time."""
-        k = self.k
-        turns = count // COPIED
-        if turns:
-            k.loop(
-                0,
-                turns * COPIED,
-                lambda i, _: body(i, COPIED),
-                hint="i",
-                step=COPIED,
-            )
-        if rest := count - turns * COPIED:
-            body(k.index(turns * COPIED), rest)
-
-    def fill(self, target: SSAValue, size: int) -> None:
-        """Zero points."""
-        k = self.k
-        zero_point = integers(self.op.zero_points)[0] & 0xFF
-        word = k.integer(zero_point * 0x01010101, k.i32(0).type)
-
-        def store(first: SSAValue, number: int) -> None:
-            for i in range(number):
-                at = k.mul(k.add(first, k.index(i)), k.index(WORD))
-                self.store(word, self.patch, k.add(target, at))
-
-        self.words(size // WORD, store)
-
-    def copy(self, source: SSAValue, target: SSAValue, size: int) -> None:
-        k = self.k
-
-        def move(first: SSAValue, number: int) -> None:
-            places = [
-                k.mul(k.add(first, k.index(i)), k.index(WORD)) for i in range(number)
-            ]
-            for start in range(0, number, MOVED):
-                some = places[start : start + MOVED]
-                words = [LoadWordOp(self.bytes, k.add(source, at)) for at in some]
-                values = [k.insert(word, "x") for word in words]
-                for value, at in zip(values, some, strict=True):
-                    self.store(value, self.patch, k.add(target, at))
-
-        self.words(size // WORD, move)
-        for e in range(size // WORD * WORD, size):
-            value = k.load(self.bytes, k.add(source, k.index(e)))
-            k.store(value, self.patch, k.add(target, k.index(e)))
-
-    def store(self, word: SSAValue, buffer: SSAValue, at: SSAValue) -> None:
-        self.k.builder.insert(StoreWordOp(word, buffer, at, True))
-
-    # The transform of tiles
-
-    def transform(self) -> None:
-        """Of the patch, four channels at a time, two in the halves of a word."""
-        k, turns = self.k, self.plan.turns
-
-        def quad(turn: SSAValue, q: SSAValue) -> None:
-            for odd in range(2):
-                self.transform_pair(turn, q, odd)
-
-        def turn(turn: SSAValue, _: Carried) -> None:
-            k.loop(0, turns.words // 2, lambda q, _: quad(turn, q), hint="q")
-
-        k.loop(0, turns.count, turn, hint="turn", hot=True)
-
-    def transform_pair(self, turn: SSAValue, q: SSAValue, odd: int) -> None:
-        """
-        Channels 0 and 2, or 1 and 3, of four. Along the tiles columns are combined as
-        they come: each is part of two tiles.
-        """
-        older, old = self.column(turn, q, odd, 0), self.column(turn, q, odd, 1)
-        for tile in range(self.plan.tiles):
-            for first in (2, 3):
-                new = self.column(turn, q, odd, tile * OUTPUTS + first)
-                for i in range(TILE):
-                    at = turn, q, odd, tile, i
-                    if first == 2:
-                        self.put(*at, 0, self.halves(Ssub16Op, older[i], new[i]))
-                        self.put(*at, 1, self.halves(Sadd16Op, old[i], new[i]))
-                        self.put(*at, 2, self.halves(Ssub16Op, new[i], old[i]))
-                    else:
-                        self.put(*at, 3, self.halves(Ssub16Op, older[i], new[i]))
-                older, old = old, new
-
-    def halves(
-        self, kind: type[Sadd16Op | Ssub16Op], a: SSAValue, b: SSAValue
-    ) -> SSAValue:
-        return self.k.insert(kind(a, b), "v")
-
-    def column(
-        self, turn: SSAValue, q: SSAValue, odd: int, column: int
-    ) -> list[SSAValue]:
-        """A column of the patch, combined along itself."""
-        k, plan = self.k, self.plan
-        quads = k.add(k.mul(turn, k.index(plan.turns.words // 2)), q)
-        found: list[SSAValue] = []
-        for r in range(TILE):
-            pixel = (r * plan.columns + column) * plan.turns.channels
-            at = k.add(k.mul(quads, k.index(QUAD)), k.index(pixel))
-            word = k.insert(LoadWordOp(self.patch, at, True), "quad")
-            found.append(k.insert(Sxtb16Op(word, 8 * odd), "x"))
-        a, b, c, d = found
-        return [
-            self.halves(Ssub16Op, a, c),
-            self.halves(Sadd16Op, b, c),
-            self.halves(Ssub16Op, c, b),
-            self.halves(Ssub16Op, b, d),
-        ]
-
-    def put(
-        self,
-        turn: SSAValue,
-        q: SSAValue,
-        odd: int,
-        tile: int,
-        row: int,
-        column: int,
-        value: SSAValue,
-    ) -> None:
-        k, plan = self.k, self.plan
-        fixed = plan.place(column, ROWS.index(row), 0, odd) + tile * WORD
-        at = k.add(
-            k.mul(turn, k.index(plan.place(0, 0, 1, 0))),
-            k.mul(q, k.index(plan.place(0, 0, 0, 2))),
-        )
-        self.store(value, self.scratch, k.add(at, k.index(fixed)))
 
     # Sums
 
@@ -524,7 +186,8 @@ class WinogradKernel:
 
     def keep(self, column: SSAValue, slot: SSAValue, sums: Carried) -> None:
         for i, value in enumerate(sums):
-            self.store(value, self.sums, self.slot(column, slot, i))
+            place = self.slot(column, slot, i)
+            self.k.builder.insert(StoreWordOp(value, self.sums, place, True))
 
     def sum_at(
         self, column: SSAValue, slot: int, number: int, more: SSAValue | None = None
@@ -638,7 +301,3 @@ class WinogradKernel:
         apart = stream.start_at(1) - stream.start_at(0)
         at = k.add(k.mul(c, k.index(apart)), k.index(stream.start_at(0) + i))
         return k.load(self.packed, g, at, hint="factor" if i else "start")
-
-
-def void(_: object) -> None:
-    """Drops a result."""

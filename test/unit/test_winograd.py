@@ -44,7 +44,7 @@ from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.convert_layers_to_loops import ConvertLayersToLoopsPass
 from tinyml.passes.loops.high_products import high_factors
-from tinyml.passes.loops.winograd import WinogradPlan, has_winograd
+from tinyml.passes.loops.winograd_plan import WinogradPlan, has_winograd
 from tinyml.passes.pipelines import LOWERING
 from tinyml.passes.winograd_packing import (
     DATA,
