@@ -25,7 +25,7 @@ from tinyml.dialects.acle import LoadWordOp, SmladOp, SmuadOp, StoreWordOp
 from tinyml.dialects.layer import LayerOp, shape
 from tinyml.dialects.weighted import Conv2DOp
 from tinyml.passes.dot_packing import GROUP
-from tinyml.passes.loops.dot import WORD, factor_table, finish
+from tinyml.passes.loops.dot import factor_table, finish
 from tinyml.passes.loops.high_products import (
     high_factors,
     high_requantized,
@@ -34,7 +34,7 @@ from tinyml.passes.loops.high_products import (
 from tinyml.passes.loops.kernel import Carried, Kernel
 from tinyml.passes.loops.operands import Operands
 from tinyml.passes.loops.weighted import constant_array
-from tinyml.passes.loops.winograd_plan import WinogradPlan
+from tinyml.passes.loops.winograd_plan import WORD, WinogradPlan
 from tinyml.passes.loops.winograd_tiles import Tiles, scratch_part
 from tinyml.passes.winograd_packing import (
     OUTPUTS,
