@@ -63,9 +63,11 @@ def is_flat(op: Conv2DOp) -> bool:
 def dot_scratch(op: Conv2DOp, columns: int) -> int:
     """
     Bytes of scratch memory of a kernel that makes so many columns at a time: the
-    widened windows of the pixels that are computed together.
+    widened windows of the pixels that are computed together, and their sums unless
+    these are requantized at once.
     """
-    return min(PIXELS, columns) * window_words(op) * WORD
+    sums = 0 if high_factors(op) is not None else GROUP
+    return min(PIXELS, columns) * (window_words(op) + sums) * WORD
 
 
 def packed_weights(op: Conv2DOp) -> Stream:
@@ -271,6 +273,27 @@ class DotKernel:
 
     def group(self, g: SSAValue, target: SSAValue, count: int, outputs: int) -> None:
         """Up to four channels of the pixels at hand."""
+        k, windows = self.k, self.windows
+        sums: list[SSAValue] = []
+        if self.is_hot:
+            sums = self.apart(self.sums(g, count, outputs), count)
+        else:
+            places = [k.index(window_words(self.op) + i) for i in range(GROUP * count)]
+
+            def once(_: SSAValue, __: Carried) -> None:
+                found = self.apart(self.sums(g, count, outputs), count)
+                for i, acc in enumerate(found):
+                    windows.store_word(acc, places[i // count], i % count)
+
+            k.loop(0, 1, once, hint="once", hot=True)
+            sums = [
+                windows.load_word(places[i // count], i % count)
+                for i in range(GROUP * count)
+            ]
+        self.finish(g, target, sums, count, outputs)
+
+    def sums(self, g: SSAValue, count: int, outputs: int) -> Sequence[SSAValue]:
+        """Four sums of each pixel, those of raw pairs together."""
         k, stream = self.k, self.stream
         start = [self.word(g, channel, "acc") for channel in range(GROUP)]
         sums: Sequence[SSAValue] = start * count
@@ -304,7 +327,7 @@ class DotKernel:
             )
         if turns < words:
             sums = take(k.index(turns), tuple(sums), words - turns)
-        self.finish(g, target, self.apart(sums, count), count, outputs)
+        return sums
 
     def apart(self, sums: Sequence[SSAValue], count: int) -> list[SSAValue]:
         """Takes the sums of low channels out of those of high ones."""
