@@ -62,6 +62,7 @@ from tinyml.dialects.tinyml import (
     AllocOp,
     Conv2DOp,
     DepthwiseConv2DOp,
+    PReluOp,
     ReshapeOp,
     SliceOp,
     TransposeOp,
@@ -84,6 +85,11 @@ from tinyml.passes.loops import (
     weighted,
 )
 from tinyml.passes.loops.depthwise_by_channels import lower_by_channels
+from tinyml.passes.loops.depthwise_direct import (
+    direct_constants,
+    direct_tables,
+    lower_depthwise_direct,
+)
 from tinyml.passes.loops.depthwise_dot import depthwise_tables, lower_depthwise_dot
 from tinyml.passes.loops.depthwise_planar import lower_planar, planar_tables
 from tinyml.passes.loops.dot import dot_tables, lower_dot
@@ -103,7 +109,12 @@ LOWERINGS: Lowerings = {
     **softmax.LOWERINGS,
     **weighted.LOWERINGS,
 }
-TABLES: Tables = {**log_softmax.TABLES, **resizing.TABLES, **softmax.TABLES}
+TABLES: Tables = {
+    **elementwise.TABLES,
+    **log_softmax.TABLES,
+    **resizing.TABLES,
+    **softmax.TABLES,
+}
 
 
 REVERSIBLE = frozenset(
@@ -133,6 +144,12 @@ def packs_rows(op: LayerOp) -> TypeGuard[WeightedOp]:
     return fast and isinstance(op, WeightedOp) and is_row(op)
 
 
+def takes_groups(op: LayerOp) -> TypeGuard[DepthwiseConv2DOp]:
+    """Whether a kernel takes groups of channels of the buffers as they are."""
+    direct = kernel_of(op).method is Method.DIRECT
+    return direct and isinstance(op, DepthwiseConv2DOp)
+
+
 def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
     """What builds the loops of a layer's kernel."""
     kernel = kernel_of(op)
@@ -142,6 +159,8 @@ def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
         return lower_winograd
     if packs_rows(op):
         return lower_rows
+    if takes_groups(op):
+        return lower_depthwise_direct
     if kernel.method in (Method.DOT, Method.DIRECT):
         return lower_dot if isinstance(op, Conv2DOp) else lower_depthwise_dot
     by_channels = kernel.traversal is Traversal.CHANNELS
@@ -150,11 +169,16 @@ def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
 
 def named_constants(op: LayerOp) -> dict[str, tuple[SymbolRefAttr, MemRefType]]:
     """The constants that a kernel reads as the layer names them."""
+    if takes_groups(op):
+        needed = direct_constants(op)
+        return {name: value for name, value in op.constants().items() if name in needed}
     method = kernel_of(op).method
     words = method in (Method.DOT, Method.DIRECT)
     packed = words and isinstance(op, Conv2DOp)
     packed = packed or packs_rows(op)
     packed = packed or method in (Method.PLANAR, Method.WINOGRAD)
+    if isinstance(op, PReluOp):
+        packed = bool(lookup_tables(op))
     return {} if packed else op.constants()
 
 
@@ -163,6 +187,8 @@ def lookup_tables(op: LayerOp) -> dict[str, np.ndarray]:
     if kernel_of(op).method is Method.PLANAR:
         assert isinstance(op, DepthwiseConv2DOp)
         return planar_tables(op)
+    if takes_groups(op):
+        return direct_tables(op)
     if kernel_of(op).method is Method.WINOGRAD:
         assert isinstance(op, Conv2DOp)
         return winograd_tables(op)

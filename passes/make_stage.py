@@ -15,8 +15,19 @@ from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layer_name
 from tinyml.dialects.stage import Halo, StageOp
 from tinyml.dialects.tinyml import AllocOp
+from tinyml.dialects.weighted import DepthwiseConv2DOp
+from tinyml.passes.loops.depthwise_direct import has_direct
 
 POSITION = "tinyml.position"
+
+
+def method_of_parts(layer: LayerOp) -> Method:
+    """What makes parts of rows of a layer whose kernel makes all of it at once."""
+    if not isinstance(layer, DepthwiseConv2DOp):
+        return Method.DOT
+    if has_direct(layer):
+        return Method.DIRECT
+    return Method.DOT if layer.depth_multiplier == 1 else Method.PLAIN
 
 
 def make_stage(
@@ -62,7 +73,7 @@ def make_stage(
         if kernel_of(layer).method in (Method.PLANAR, Method.WINOGRAD):
             # There are no such kernels for parts of rows.
             layer.attributes[KERNEL] = KernelAttr.get(
-                Traversal.EITHER, method=Method.DOT
+                Traversal.EITHER, method=method_of_parts(layer)
             )
         layer.detach()
         body.add_op(layer)

@@ -35,6 +35,7 @@ from tinyml.dialects.weighted import (
     WeightedOp,
 )
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
+from tinyml.passes.loops import depthwise_direct
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.depthwise_planar import has_planar
 from tinyml.passes.loops.dot import has_direct_dot
@@ -46,6 +47,8 @@ def has_direct(layer: LayerOp) -> bool:
     """Whether there is a kernel of words that needs no scratch memory for a layer."""
     if isinstance(layer, WeightedOp) and is_row(layer):
         return True
+    if isinstance(layer, DepthwiseConv2DOp):
+        return depthwise_direct.has_direct(layer)
     return has_dot(layer) and isinstance(layer, Conv2DOp) and has_direct_dot(layer)
 
 
@@ -109,7 +112,8 @@ class SelectKernelsPass(ModulePass):
             return KernelAttr.get(
                 Traversal.CHANNELS, PlanarPlan.of(layer).lanes, Method.PLANAR
             )
-        if self.words == "free" and has_direct(layer):
+        free = self.words == "free" or isinstance(layer, DepthwiseConv2DOp)
+        if self.words != "none" and free and has_direct(layer):
             return KernelAttr.get(Traversal.EITHER, method=Method.DIRECT)
         if self.words != "none" and has_dot(layer):
             found = KernelAttr.get(Traversal.EITHER, method=Method.DOT)
