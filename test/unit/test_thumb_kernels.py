@@ -15,7 +15,7 @@ from tinyml.backend.target_machine import Core, get_target
 from tinyml.backend.toolchain import find_toolchain
 from tinyml.interp.thumb import run_thumb
 from tinyml.passes.thumb_allocate import ThumbAllocatePass
-from tinyml.passes.thumb_dot import CHANNELS, PIXELS, dot_function
+from thumb_dot import CHANNELS, PIXELS, dot_function
 from tinyml.passes.thumb_schedule import ThumbSchedulePass
 
 BLOCKS = 4
