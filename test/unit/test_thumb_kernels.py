@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from thumb_dot import CHANNELS, PIXELS, dot_function
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 
@@ -15,7 +16,6 @@ from tinyml.backend.target_machine import Core, get_target
 from tinyml.backend.toolchain import find_toolchain
 from tinyml.interp.thumb import run_thumb
 from tinyml.passes.thumb_allocate import ThumbAllocatePass
-from thumb_dot import CHANNELS, PIXELS, dot_function
 from tinyml.passes.thumb_schedule import ThumbSchedulePass
 
 BLOCKS = 4
