@@ -34,6 +34,7 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.dialects.memref import GlobalOp
 from xdsl.ir import Attribute, Block, Operation, SSAValue
+from xdsl.traits import SymbolTable
 from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.backend.acle_c import acle_functions, c_macro
@@ -413,6 +414,14 @@ class FunctionPrinter:
         for op in block.ops:
             self.statement(op)
 
+    def shared(self, call: func.CallOp) -> None:
+        """Says which layer a call is of, if the function is named after another."""
+        callee = SymbolTable.lookup_symbol(call, call.callee)
+        if not isinstance(callee, func.FuncOp) or callee.location == call.location:
+            return
+        if isinstance(callee.location, NameLoc) and isinstance(call.location, NameLoc):
+            self.line(comment(call.location.desc.data))
+
     def statement(self, op: Operation) -> None:
         match op:
             case arith.ConstantOp() | scf.YieldOp():
@@ -436,6 +445,7 @@ class FunctionPrinter:
                 arguments = f"{self.address(op)}, {self.text(op.value)}"
                 self.line(f"{c_macro(op)}({arguments});")
             case func.CallOp() if not op.results:
+                self.shared(op)
                 arguments = ", ".join(self.text(v) for v in op.operands)
                 self.line(f"{op.callee.string_value()}({arguments});")
             case scf.ForOp():

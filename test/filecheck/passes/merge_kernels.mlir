@@ -1,5 +1,6 @@
 // RUN: tinyml-opt %s -p tinyml-merge-kernels --split-input-file | filecheck %s
 // RUN: tinyml-opt %s -p tinyml-merge-kernels --split-input-file --print-debuginfo | filecheck %s --check-prefix=LOCATION
+// RUN: tinyml-opt %s -p tinyml-merge-kernels -t tinyml-c --split-input-file | filecheck %s --check-prefix=C
 
 func.func private @layer_end(i32) -> () attributes {tinyml.hook}
 
@@ -9,7 +10,7 @@ func.func private @layer_00(%from: memref<4xi8> {llvm.readonly}, %to: memref<4xi
   %x = memref.load %from[%i] : memref<4xi8>
   memref.store %x, %to[%i] : memref<4xi8>
   func.return
-}
+} loc("first")
 
 // Other names of values.
 // CHECK-NOT: @layer_01(%
@@ -18,7 +19,7 @@ func.func private @layer_01(%a: memref<4xi8> {llvm.readonly}, %b: memref<4xi8>) 
   %value = memref.load %a[%place] : memref<4xi8>
   memref.store %value, %b[%place] : memref<4xi8>
   func.return
-}
+} loc("second")
 
 // Another constant, another type, another attribute, another wiring: functions of
 // their own.
@@ -79,6 +80,14 @@ func.func @public(%a: memref<4xi8>, %b: memref<4xi8>) {
 // CHECK-NEXT:   func.call @stage_06(%b, %a) {tinyml.index = 7 : i64}
 // CHECK-NEXT:   func.return
 // LOCATION:   func.call @layer_00(%b, %a) {{.*}} loc("second")
+
+// The C names the layers that a function is not named after.
+// C:        /* first */
+// C-NEXT:   static void layer_00(
+// C:        void network(int8_t *a, int8_t *b) {
+// C-NEXT:     layer_00(a, b);
+// C-NEXT:     /* second */
+// C-NEXT:     layer_00(b, a);
 func.func @network(%a: memref<4xi8>, %b: memref<4xi8>) {
   func.call @layer_00(%a, %b) {tinyml.index = 0 : i64} : (memref<4xi8>, memref<4xi8>) -> () loc("first")
   func.call @layer_01(%b, %a) {tinyml.index = 1 : i64} : (memref<4xi8>, memref<4xi8>) -> () loc("second")
