@@ -28,7 +28,7 @@ func.func @main(%x: memref<1x4x4x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 
 // Without scratch memory pixels are taken as they are.
 // FREE: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, direct>
-// FREE: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
+// FREE: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, direct>
 
 // Weights of two channels to a word, 1 and 1: 257 in each half. The sums start from
 // 7 - 3 * 4, the second of a pair with 256 times that on top. Two factors for each
