@@ -23,8 +23,10 @@ import numpy as np
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.interpreter import Interpreter
 
+from tinyml.dialects.activation import PReluOp
 from tinyml.dialects.attributes import RequantAttr
 from tinyml.dialects.elementwise import BroadcastOp
+from tinyml.dialects.layer import shape
 from tinyml.interp.tinyml import TinyMLFunctions
 
 WORD_LOW, WORD_END = -(1 << 31), 1 << 31
@@ -33,6 +35,12 @@ BYTES = np.arange(-128, 128, dtype=np.int64)
 
 MOST_BITS, LEAST_BITS = 23, 18
 """Bits of a result below its ones that are tried."""
+
+SLOPE_BITS = 19
+"""Bits of a result with two slopes below its ones."""
+
+STEEPEST = 16
+"""What slopes stay below, so that multiples of a byte are words."""
 
 NEAR = 3
 """How far factors are tried from the nearest to the real ones."""
@@ -100,6 +108,17 @@ def pair_table(op: BroadcastOp) -> np.ndarray:
     interpreter.register_implementations(TinyMLFunctions())
     interpreter.run_op(op, (a[:, None], a[None, :], y))
     return y.astype(np.int64)
+
+
+def prelu_table(op: PReluOp) -> np.ndarray:
+    """What a layer makes of each byte, [channels, 256]. int64."""
+    channels = shape(op.input)[-1]
+    x = np.repeat(BYTES.astype(np.int8).reshape(1, 256, 1, 1), channels, axis=3)
+    y = np.empty(x.shape, np.int8)
+    interpreter = Interpreter(ModuleOp([]))
+    interpreter.register_implementations(TinyMLFunctions())
+    interpreter.run_op(op, (x, y))
+    return y[0, :, 0].T.astype(np.int64)
 
 
 def limits(
@@ -171,3 +190,49 @@ def number_form(
             if offset is not None:
                 return NumberForm(left, factor, offset, bits)
     return None
+
+
+@dataclass(frozen=True)
+class SlopesForm:
+    """
+    `(x * slope + offset) >> SLOPE_BITS` for a byte less its zero point, before it is
+    clamped. Where that is negative, `x * slopes[c] + offsets[c]` is added before.
+    """
+
+    slope: int
+    offset: int
+    slopes: tuple[int, ...]
+    offsets: tuple[int, ...]
+
+
+def slopes_form(
+    results: np.ndarray, zero: int, positive: float, negative: np.ndarray
+) -> SlopesForm | None:
+    """
+    A form of functions of a byte, int64 [channels, 256], that are about multiples by
+    `positive` above a zero point, and below it by `negative`, one for each channel.
+    """
+    if max(abs(positive), float(np.abs(negative).max())) >= STEEPEST:
+        return None
+    x = BYTES - zero
+    above, below = x >= 0, x < 0
+    least, end = limits(results, (-128, 127), SLOPE_BITS)
+
+    def line(slope: float, channel: int, part: np.ndarray) -> tuple[int, int] | None:
+        inside = least[channel, part], end[channel, part]
+        for (factor,) in near((round(slope * (1 << SLOPE_BITS)),)):
+            offset = middle_offset(factor * x[part], inside) if part.any() else 0
+            if offset is not None:
+                return factor, offset
+        return None
+
+    up = line(positive, 0, above)
+    down = [line(slope, c, below) for c, slope in enumerate(negative.tolist())]
+    found = [pair for pair in down if pair is not None]
+    if up is None or len(found) < len(down):
+        return None
+    return SlopesForm(
+        *up,
+        tuple(slope - up[0] for slope, _ in found),
+        tuple(offset - up[1] for _, offset in found),
+    )

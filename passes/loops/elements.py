@@ -20,25 +20,26 @@ from tinyml.passes.loops.kernel import WRAP, Carried, Kernel
 TOGETHER = 4
 """Elements of a group."""
 
-GROUPS = 2
-"""Groups that a turn of a loop takes."""
+TURN = 8
+"""Elements that a turn of a loop takes."""
 
 Body = Callable[[Sequence[SSAValue]], None]
 """Makes the elements of a group, at these places."""
 
 
-def over_elements(k: Kernel, count: int, body: Body, hot: bool = False) -> None:
-    """`body` for all places below `count`, a few at a time."""
-    turn = next((n for n in (TOGETHER * GROUPS, TOGETHER) if count % n == 0), None)
-    turn = turn or TOGETHER * GROUPS
+def over_elements(
+    k: Kernel, count: int, body: Body, hot: bool = False, together: int = TOGETHER
+) -> None:
+    """`body` for all places below `count`, so many at a time."""
+    turn = TOGETHER if count % TURN and count % TOGETHER == 0 else TURN
     whole = count // turn * turn
 
     def groups(i: SSAValue, _: Carried) -> None:
         if k.backward:
             i = k.sub(k.index(whole - turn), i, "i")
-        firsts = range(0, turn, TOGETHER)
+        firsts = range(0, turn, together)
         for first in reversed(firsts) if k.backward else firsts:
-            body([k.add(i, k.index(first + j)) for j in range(TOGETHER)])
+            body([k.add(i, k.index(first + j)) for j in range(together)])
 
     def single(i: SSAValue, _: Carried) -> None:
         if k.backward:

@@ -29,23 +29,28 @@ from tinyml.dialects.layer import (
     shape,
 )
 from tinyml.interp.fixed_point import single_precision, sum_offset
+from tinyml.interp.tinyml import constant_array
 from tinyml.passes.byte_forms import (
     BYTES,
+    SLOPE_BITS,
     HighForm,
     NumberForm,
     high_form,
     number_form,
     pair_form,
     pair_table,
+    prelu_table,
+    slopes_form,
 )
 from tinyml.passes.loops.elements import (
+    clamped_shift,
     hot_nest,
     number_value,
     over_elements,
     pair_value,
 )
-from tinyml.passes.loops.kernel import Kernel
-from tinyml.passes.loops.operands import Lowerings, Operands
+from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.operands import Lowerings, Operands, Tables
 from tinyml.passes.loops.requantize import (
     constant_factor,
     double_rounding,
@@ -279,7 +284,72 @@ def lower_lookup(k: Kernel, op: LookupOp, operands: Operands) -> None:
     map_elements(k, op, [operands["input"]], operands["output"], look_up)
 
 
+def prelu_tables(op: PReluOp) -> dict[str, np.ndarray]:
+    """
+    The form of the layer as words: zero point, slope, offset, and what each channel's
+    slope and offset are more below zero. Nothing if it has no form.
+    """
+    alpha = constant_array(op, op.alpha).astype(np.int64)
+    x_zero, alpha_zero, _ = integers(op.zero_points)
+    up, down = (r.multiplier.data * 2.0 ** (r.shift.data - 31) for r in op.requant)
+    slopes = (alpha - alpha_zero).reshape(-1) * down
+    form = slopes_form(prelu_table(op), x_zero, up, slopes)
+    if form is None:
+        return {}
+    words = [x_zero, form.slope, form.offset]
+    words += [n for pair in zip(form.slopes, form.offsets, strict=True) for n in pair]
+    return {"slopes": np.array(words, np.int64).astype(np.int32)}
+
+
 def lower_prelu(k: Kernel, op: PReluOp, operands: Operands) -> None:
+    if "slopes" in operands:
+        lower_prelu_by_slopes(k, op, operands)
+    else:
+        lower_rounded_prelu(k, op, operands)
+
+
+def lower_prelu_by_slopes(k: Kernel, op: PReluOp, operands: Operands) -> None:
+    source, y = k.flat(operands["input"]), k.flat(operands["output"])
+    words, channels = operands["slopes"], shape(op.output)[-1]
+    pixels = prod(shape(op.output)) // channels
+
+    def all(_: SSAValue, __: Carried) -> None:
+        zero, slope, offset = (
+            k.load(words, k.index(i), hint=hint)
+            for i, hint in enumerate(("zero", "slope", "offset"))
+        )
+
+        def pixel(i: SSAValue, _: Carried) -> None:
+            if k.backward:
+                i = k.sub(k.index(pixels - 1), i, "i")
+            first = k.mul(i, k.index(channels))
+
+            def group(places: Sequence[SSAValue]) -> None:
+                found = [k.add(first, c) for c in places]
+                bytes = [k.load_i32(source, place) for place in found]
+                more = [
+                    [k.load(words, k.add(at, k.index(3 + i))) for i in range(2)]
+                    for at in (k.mul(c, k.index(2)) for c in places)
+                ]
+                for place, byte, below in zip(found, bytes, more, strict=True):
+                    x = k.sub(byte, zero, "centred")
+                    total, rest = (
+                        k.add(k.mul(x, a, wrap=True), b, "total", wrap=True)
+                        for a, b in ((slope, offset), below)
+                    )
+                    rest = k.bit_and(rest, k.shr(x, k.i32(31)))
+                    total = k.add(total, rest, "total", wrap=True)
+                    value = clamped_shift(k, total, SLOPE_BITS, (-128, 127))
+                    k.store(value, y, place)
+
+            over_elements(k, channels, group, together=2)
+
+        k.loop(0, pixels, pixel)
+
+    k.loop(0, 1, all, hint="once", hot=True)
+
+
+def lower_rounded_prelu(k: Kernel, op: PReluOp, operands: Operands) -> None:
     x_zero, alpha_zero, y_zero = integers(op.zero_points)
     positive, negative = (constant_factor(k, r) for r in op.requant)
     x, y, alpha = operands["input"], operands["output"], operands["alpha"]
@@ -361,3 +431,4 @@ LOWERINGS: Lowerings = {
     PReluOp: lower_prelu,
     SubOp: lower_sum,
 }
+TABLES: Tables = {PReluOp: prelu_tables}

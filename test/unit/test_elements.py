@@ -19,6 +19,7 @@ from networks import (
     Limits,
     add_add,
     add_mul,
+    add_prelu,
     add_sub,
     lower,
     random_inputs,
@@ -29,21 +30,24 @@ from networks import (
 from scalar_reference import run_layer
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 
+from tinyml.dialects.activation import PReluOp
 from tinyml.dialects.attributes import RequantAttr, Rounding
 from tinyml.dialects.elementwise import MulOp, SumOp
 from tinyml.dialects.layer import LayerOp, integers
 from tinyml.interp.run import run_network
 from tinyml.passes.byte_forms import (
     BYTES,
+    SLOPE_BITS,
     WORD_END,
     WORD_LOW,
     number_form,
     pair_form,
     pair_table,
+    prelu_table,
 )
-from tinyml.passes.loops.elementwise import sum_slopes
+from tinyml.passes.loops.elementwise import prelu_tables, sum_slopes
 
-KINDS = {"add": add_add, "sub": add_sub, "mul": add_mul}
+KINDS = {"add": add_add, "sub": add_sub, "mul": add_mul, "prelu": add_prelu}
 
 
 def usual_layer(r: random.Random, kind: str) -> tuple[ModuleOp, LayerOp]:
@@ -58,6 +62,10 @@ def usual_layer(r: random.Random, kind: str) -> tuple[ModuleOp, LayerOp]:
     if isinstance(layer, MulOp):
         multiplier = r.randrange(1 << 30, 1 << 31) & -128
         layer.requant = RequantAttr(multiplier, -r.randint(5, 9))
+    if isinstance(layer, PReluOp):
+        up = RequantAttr(r.randrange(1 << 30, 1 << 31), r.randint(-2, 1))
+        down = RequantAttr(r.randrange(1 << 30, 1 << 31), r.randint(-7, -4))
+        layer.requant = ArrayAttr([up, down])
     module.verify()
     return module, layer
 
@@ -83,6 +91,32 @@ def test_pair_forms(kind: str, r: random.Random):
         inputs = [np.full(layer.aligned_shape(i), x) for i, x in enumerate((a, b))]
         expected = run_layer(layer, inputs).reshape(-1)[0]
         assert results[int(a) + 128, int(b) + 128] == expected, (form, a, b)
+
+
+@settings(STABLE, max_examples=15)
+@given(r=st.randoms(use_true_random=False))
+def test_slopes(r: random.Random):
+    _, layer = usual_layer(r, "prelu")
+    assert isinstance(layer, PReluOp)
+    words = prelu_tables(layer).get("slopes")
+    if words is None:
+        return
+    zero, slope, offset, *more = words.astype(np.int64)
+    x = BYTES - zero
+    results = prelu_table(layer)
+    for c, (a, b) in enumerate(zip(more[0::2], more[1::2], strict=True)):
+        total = x * slope + offset + np.where(x < 0, x * a + b, 0)
+        assert total.min() >= WORD_LOW
+        assert total.max() < WORD_END
+        found = np.clip(total >> SLOPE_BITS, -128, 127)
+        np.testing.assert_array_equal(found, results[c])
+
+
+def test_usual_slopes_have_forms():
+    r = random.Random(3)
+    layers = [usual_layer(r, "prelu")[1] for _ in range(12)]
+    found = [bool(prelu_tables(op)) for op in layers if isinstance(op, PReluOp)]
+    assert sum(found) >= 10
 
 
 def test_usual_sums_have_forms():
