@@ -65,6 +65,14 @@ Registers = dict[int, str]
 """By value."""
 
 
+class NoRegisters(PassFailedException):
+    """Raised where registers are missing."""
+
+    def __init__(self, message: str, place: int):
+        super().__init__(message)
+        self.place = place
+
+
 def hints(code: Code, line: Line) -> Iterator[tuple[int, int]]:
     """Which result would like which operand's register."""
     if line.kind in (LoopOp, RepeatNeOp) or not line.writes or form(line.kind).tied:
@@ -122,9 +130,8 @@ def allocate(code: Code, webs: Webs, kind: type[RegisterType]) -> Registers:
     try:
         found = color(problem, names, order, rows)
     except NoRegister as failure:
-        raise PassFailedException(
-            no_register(code, problem, failure.web, names)
-        ) from None
+        message = no_register(code, problem, failure.web, names)
+        raise NoRegisters(message, problem[failure.web].birth // 2) from None
     return {
         value: name
         for head, name in zip(heads, found, strict=True)
@@ -146,8 +153,23 @@ def no_register(
     )
 
 
+def join(code: Code, webs: Webs) -> None:
+    """
+    Lets results take over the register of what ends where they begin. It is in use for
+    as long as before, but has no holes that something else could be stuck in.
+    """
+    for line in code.lines:
+        if line.kind in (MovOp, VmovFpuOp):
+            continue
+        for result, operand in hints(code, line):
+            if webs.lives[operand][1] == webs.lives[result][0]:
+                if webs.merge(operand, result):
+                    break
+
+
 def allocate_all(code: Code) -> Registers:
     webs = insert_copies(code)
+    join(code, webs)
     core = allocate(code, webs, CoreRegisterType)
     return core | allocate(code, webs, FpuRegisterType)
 
@@ -186,8 +208,9 @@ def find_registers(code: Code) -> Registers:
         for place in places:
             line = code.lines[place]
             if line.writes in copied:
-                raise PassFailedException(
-                    f"@{code.name}: no row of registers is free for {line.kind.name}"
+                raise NoRegisters(
+                    f"@{code.name}: no row of registers is free for {line.kind.name}",
+                    place,
                 )
             copied.add(line.writes)
             copy_row(code, place)
@@ -195,13 +218,13 @@ def find_registers(code: Code) -> Registers:
     return registers
 
 
-def has_registers(code: Code) -> bool:
-    """Whether registers are found for a function as it is."""
+def short_of_registers(code: Code) -> int | None:
+    """The place of a line that no registers are found for; None if all have some."""
     try:
         find_registers(code.copy())
-    except PassFailedException:
-        return False
-    return True
+    except NoRegisters as failure:
+        return failure.place
+    return None
 
 
 def assign(code: Code, registers: Registers) -> None:

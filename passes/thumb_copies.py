@@ -48,14 +48,14 @@ class Webs:
 
     def __init__(self, code: Code):
         self.code = code
-        spans = lives(code)
+        self.lives = lives(code)
         self.members: dict[int, list[int]] = {}
         """Of each web, by the value that stands for it."""
         self.spans: dict[int, list[Span]] = {}
         self.fixed: dict[int, str] = {}
         self.head = list(range(len(code.types)))
         """The value that stands for the web of each."""
-        for value, span in enumerate(spans):
+        for value, span in enumerate(self.lives):
             if span[1] > span[0] and code.is_kind(value, RegisterType):
                 self.members[value] = [value]
                 self.spans[value] = [span]

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -227,11 +227,12 @@ def cycles(core: Core, block: Sequence[Instruction]) -> int:
 
 def fewest_cycles(core: Core, block: Sequence[Instruction]) -> int:
     """So many cycles no order has fewer than."""
+    loads = sum(i.name in LOADS for i in block)
     if core == "cortex-m7":
-        return (len(block) + 1) // 2
-    first = next((i for i in block if i.name in LOADS), None)
-    costs = (1 if i.name in LOADS else m4_cycles(i, None) for i in block)
-    return sum(costs) + (first is not None)
+        multiplies = sum(i.name in MULTIPLIES for i in block)
+        return max((len(block) + 1) // 2, loads, multiplies)
+    others = sum(m4_cycles(i, None) for i in block if i.name not in LOADS)
+    return others + loads + bool(loads)
 
 
 class M4Ranks:
@@ -304,16 +305,25 @@ class Greedy:
         left = [later for later in rest if not self.done[later] and later != index]
         return self.pressure.allows([index, *left], self.limit)
 
-    def choices(self, ready: Iterable[int]) -> list[int]:
+    def choices(self, ready: Sequence[int]) -> list[int]:
         """The first of those that may come next, loads and others."""
-        pressure, written = self.pressure, self.problem.written
-        room = self.limit - pressure.alive
-        loads: list[int] = []
-        others: list[int] = []
+        written, dies = self.problem.written, self.pressure.dies
+        room = self.limit - self.pressure.alive
+        found: list[int] = []
+        loads = others = CHOICES
         for index in ready:
-            if written[index] - pressure.dies[index] <= room:
-                (loads if self.loads[index] else others).append(index)
-        return loads[:CHOICES] + others[:CHOICES]
+            if written[index] - dies[index] > room:
+                continue
+            if self.loads[index]:
+                if loads:
+                    loads -= 1
+                    found.append(index)
+            elif others:
+                others -= 1
+                found.append(index)
+            if not loads and not others:
+                break
+        return found
 
     def run(self) -> None:
         problem = self.problem
@@ -325,7 +335,7 @@ class Greedy:
         waiting = list(problem.waits)
         ready = sorted(place[i] for i, number in enumerate(waiting) if not number)
         while ready:
-            choices = self.choices(by_height[number] for number in ready)
+            choices = self.choices([by_height[number] for number in ready])
             choices.sort(key=self.ranks.rank)
             best = next(filter(self.is_safe, choices), self.first)
             del ready[bisect_left(ready, place[best])]
@@ -345,18 +355,26 @@ class Greedy:
             self.first += 1
 
 
+@dataclass(frozen=True)
+class Order:
+    """An order of instructions: indices, its cycles, and a bound of theirs."""
+
+    indices: Sequence[int]
+    cycles: int
+    least: int
+
+
 def list_schedule(
     core: Core,
     instructions: Sequence[Instruction],
     registers: AbstractSet[str],
     kept: AbstractSet[str],
     limit: int,
-) -> list[int]:
-    """The best order found: indices into `instructions`."""
+) -> Order:
+    """The best order found."""
     problem = make_problem(instructions, registers, kept)
     best = list(range(len(instructions)))
-    needed = peak_pressure(problem, best)
-    limit = max(limit, needed)
+    limit = max(limit, peak_pressure(problem, best))
     fewest = cycles(core, instructions)
     least = fewest_cycles(core, instructions)
     load_limit = limit
@@ -367,4 +385,4 @@ def list_schedule(
             best, fewest = greedy.order, found
         # Any limit that no load came near would lead to the same order.
         load_limit = greedy.highest_load - 1
-    return best
+    return Order(best, fewest, least)

@@ -13,6 +13,9 @@ from collections.abc import Iterable, Sequence
 from tinyml.dialects.thumb_control import LoopOp, RepeatNeOp
 from tinyml.passes.thumb_code import Code, ends_of_loops
 
+TURNS = 8
+"""How often a loop is taken to run."""
+
 Span = tuple[int, int]
 """From its first number up to, and without, its last."""
 

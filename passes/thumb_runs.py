@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from itertools import accumulate
 
 from xdsl.ir import Operation
 
@@ -169,6 +170,12 @@ def straight_runs(lines: Sequence[Line]) -> Iterator[range]:
             if place - start > 1:
                 yield range(start, place)
             start = place + 1
+
+
+def segments(lines: Sequence[Line]) -> list[int]:
+    """For each line how many begins and ends of loops stand before it."""
+    ends = (not issubclass(line.kind, Instruction) for line in lines)
+    return list(accumulate(ends, initial=0))[:-1]
 
 
 def find_runs(code: Code) -> list[tuple[range, Run]]:

@@ -25,6 +25,7 @@ becomes, as two loads in a row cost one cycle less,
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -35,40 +36,75 @@ from xdsl.passes import ModulePass
 
 from tinyml.backend.target_machine import Core
 from tinyml.dialects.thumb_control import FuncOp
-from tinyml.passes.thumb_allocate import has_registers
+from tinyml.passes.thumb_allocate import short_of_registers
 from tinyml.passes.thumb_code import Code, read_code, write_code
 from tinyml.passes.thumb_copies import insert_copies
-from tinyml.passes.thumb_list_schedule import list_schedule
+from tinyml.passes.thumb_list_schedule import Order, list_schedule
+from tinyml.passes.thumb_liveness import TURNS, depths
 from tinyml.passes.thumb_runs import Run, find_runs
 
-LIMITS = (14, 13, 12, 11)
-"""Values that may be alive: as many as there are registers, or fewer."""
+MOST, FEWEST = 14, 11
+"""Values that may be alive in a run: as many as there are registers, or fewer."""
 REMEMBERED = 10_000
 """So many runs are not scheduled twice."""
 
 
 @lru_cache(REMEMBERED)
-def best_order(run: Run, core: Core, limit: int) -> tuple[int, ...]:
-    return tuple(
-        list_schedule(
-            core, run.instructions(), run.registers(), run.kept_registers(), limit
-        )
-    )
+def best_order(run: Run, core: Core, limit: int) -> Order:
+    """The order of a run with so many values alive."""
+    registers, kept = run.registers(), run.kept_registers()
+    return list_schedule(core, run.instructions(), registers, kept, limit)
 
 
-def scheduled(code: Code, core: Core) -> Code:
-    """The code with as many registers as do not leave the allocator without any."""
-    runs = find_runs(code)
-    for limit in LIMITS:
-        found = code.copy()
-        for places, run in runs:
-            order = best_order(run, core, limit)
-            found.lines[places.start : places.stop] = [
-                code.lines[places.start + index] for index in order
+class Schedule:
+    """A function whose runs are in order, if that can be with so many registers."""
+
+    def __init__(self, code: Code, core: Core):
+        self.given, self.core = code, core
+        self.runs = find_runs(code)
+        self.limits = [MOST] * len(self.runs)
+        """Values that may be alive in each run."""
+        self.code = code
+        self.order()
+
+    @property
+    def cycles(self) -> int:
+        """Estimated; those of inner loops count more often."""
+        return sum(cycles for _, cycles, _ in self.estimates())
+
+    def estimates(self) -> Iterator[tuple[range, int, int]]:
+        """For each run its cycles, and a bound of theirs."""
+        around = depths(self.given)
+        for (places, _), order in zip(self.runs, self.orders, strict=True):
+            often = TURNS ** around[places.start]
+            yield places, order.cycles * often, order.least * often
+
+    def order(self) -> None:
+        code = self.given.copy()
+        self.orders = [
+            best_order(run, self.core, limit)
+            for (_, run), limit in zip(self.runs, self.limits, strict=True)
+        ]
+        for (places, _), order in zip(self.runs, self.orders, strict=True):
+            code.lines[places.start : places.stop] = [
+                self.given.lines[places.start + index] for index in order.indices
             ]
-        if has_registers(found):
-            return found
-    return code
+        self.code = code
+
+    def find_registers(self) -> bool:
+        """Makes runs use fewer registers until the allocator finds some for all."""
+        while (place := short_of_registers(self.code)) is not None:
+            tight = [
+                index
+                for index, (places, _) in enumerate(self.runs)
+                if place in places and self.limits[index] > FEWEST
+            ]
+            for index in tight or range(len(self.limits)):
+                self.limits[index] -= 1
+            if min(self.limits, default=0) < FEWEST:
+                return False
+            self.order()
+        return True
 
 
 @dataclass(frozen=True)
@@ -85,4 +121,6 @@ class ThumbSchedulePass(ModulePass):
             if isinstance(function, FuncOp):
                 code = read_code(function)
                 insert_copies(code)
-                write_code(scheduled(code, self.core), function)
+                schedule = Schedule(code, self.core)
+                found = schedule.code if schedule.find_registers() else code
+                write_code(found, function)

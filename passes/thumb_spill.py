@@ -32,192 +32,141 @@ thumb.str %end_2, %end_2, 0 : !thumb.reg, !thumb.reg
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 
-from tinyml.dialects.thumb_alu import MovOp, VmovFromFpuOp, VmovToFpuOp
+from tinyml.backend.target_machine import Core
 from tinyml.dialects.thumb_control import FuncOp
-from tinyml.dialects.thumb_registers import (
-    FREG,
-    REG,
-    CoreRegisterType,
-    FpuRegisterType,
-)
-from tinyml.passes.thumb_allocate import FPU, has_registers
-from tinyml.passes.thumb_code import Code, Line, read_code, write_code
+from tinyml.passes.thumb_allocate import short_of_registers
+from tinyml.passes.thumb_code import Code, read_code, write_code
 from tinyml.passes.thumb_copies import insert_copies
-from tinyml.passes.thumb_liveness import Span, lives
-from tinyml.passes.thumb_spill_policy import Crowd, Plan, Stay, choose, crowd, plan
-from tinyml.passes.thumb_values import AT_HAND, Values
+from tinyml.passes.thumb_relief import Mover, Relief, drop_copies
+from tinyml.passes.thumb_runs import segments, straight_runs
+from tinyml.passes.thumb_schedule import Schedule
+from tinyml.passes.thumb_values import Values
 
 SPARED = 4
 """Values alive are fewer than registers by less than that, if need be."""
-
-MOVES = (*AT_HAND, VmovToFpuOp)
-NEVER = -1_000_000
-"""Values alive where that does not matter."""
-
-
-def span_of(stay: Stay, birth: int) -> Span:
-    """When a value is in a register for a stay."""
-    if stay.from_birth:
-        return birth, max(2 * stay.last, birth) + 1
-    return 2 * stay.first, 2 * stay.last + 1
+WORTH = 0.005
+"""Runs that waste less than that part of all cycles are left alone."""
+MISSES = 2
+"""So many limits in a row that bring nothing end the search for a run's."""
 
 
-def add(counts: list[int], span: Span, change: int) -> None:
-    """One value more or less, at each number of a span."""
-    for number in range(span[0] + 1, span[1] + 1):
-        counts[number] += change
+class Spiller:
+    """A function of which some values are to be moved."""
+
+    def __init__(self, code: Code, registers: int):
+        self.registers = registers
+        self.code = code.copy()
+        insert_copies(self.code)
+        self.copies = range(len(code.types), len(self.code.types))
+        self.values = Values(self.code)
+        numbers = segments(self.code.lines)
+        self.runs = {numbers[run.start]: run for run in straight_runs(self.code.lines)}
+        """By number of their segment."""
+
+    def relieve(self, limit: int, limits: Mapping[int, int]) -> tuple[Relief, Code]:
+        """Leaves no more values alive than so many; some runs have limits of theirs."""
+        numbers = [limit] * (2 * len(self.code.lines) + 1)
+        for run, own in limits.items():
+            places = self.runs[run]
+            start, stop = 2 * places.start + 1, 2 * places.stop + 1
+            numbers[start:stop] = [own] * (stop - start)
+        relief = Relief(self.values, numbers)
+        found = Mover(self.values, relief.plans).code
+        if relief.plans:
+            drop_copies(found, self.copies)
+        return relief, found
+
+    def fit(self) -> tuple[int, Code | None]:
+        """
+        The highest limit for which the allocator finds registers, and the code, unless
+        nothing has to be moved or nothing helps.
+        """
+        for limit in range(self.registers, self.registers - SPARED, -1):
+            relief, found = self.relieve(limit, {})
+            if short_of_registers(found) is None:
+                return limit, found if relief.plans else None
+        return self.registers, None
+
+    def peak(self, relief: Relief, run: int) -> int:
+        """The most values alive in a run."""
+        places = self.runs[run]
+        return max(relief.counts[2 * places.start + 1 : 2 * places.stop + 1])
 
 
-class Relief:
-    """Which values to move so that no more than so many are alive, as far as it can."""
+class Trial:
+    """A function with some values moved, scheduled."""
 
-    def __init__(self, values: Values, limit: int):
-        self.values = values
-        self.plans: dict[int, Plan] = {}
-        self.counts = values.alive(CoreRegisterType)
-        self.kept = values.alive(FpuRegisterType)
-        # What is alive at an instruction that only brings a value, or takes one away,
-        # is so at others next to it, too.
-        for place, line in enumerate(values.code.lines):
-            if issubclass(line.kind, MOVES):
-                self.counts[2 * place + 1] = self.counts[2 * place + 2] = NEVER
-        self.open = {
-            value: values.candidate(value)
-            for value in range(len(values.spans))
-            if values.code.is_kind(value, CoreRegisterType)
+    def __init__(
+        self, spiller: Spiller, core: Core, limit: int, limits: Mapping[int, int]
+    ):
+        self.limit, self.limits = limit, dict(limits)
+        self.relief, self.code = spiller.relieve(limit, limits)
+        insert_copies(self.code)
+        self.schedule = Schedule(self.code, core)
+
+    def wasteful_runs(self) -> list[int]:
+        """Runs that stay above their bound by much, the worst first."""
+        numbers = segments(self.code.lines)
+        waste = {
+            numbers[places.start]: cycles - least
+            for places, cycles, least in self.schedule.estimates()
         }
-        self.known: dict[int, tuple[int, Plan | None]] = {}
-        """How to move a value, found when so many numbers of its life were crowded."""
-        while (crowded := crowd(self.counts, limit)).numbers:
-            value = choose(self.possible(crowded))
-            if value is None:
-                return
-            self.move(value)
-
-    def possible(self, crowded: Crowd) -> dict[int, Plan]:
-        """
-        How to move the values that may be moved. Nothing becomes crowded, so that a
-        plan stays what it is as long as as much of the value's life is.
-        """
-        is_full = max(self.kept) >= len(FPU)
-        found: dict[int, Plan] = {}
-        for value, candidate in self.open.items():
-            count = crowded.count(candidate.span)
-            known = self.known.get(value)
-            if known is None or known[0] != count:
-                known = self.known[value] = count, plan(candidate, crowded)
-            if known[1] is not None and (not is_full or self.has_room(value)):
-                found[value] = known[1]
-        return found
-
-    def has_room(self, value: int) -> bool:
-        """Whether a register of the FPU is free for all of a value's life."""
-        line = self.values.at_hand(value)
-        if line is not None and not line.reads:
-            return True
-        start, end = self.values.spans[value]
-        own: Span = (end, end) if line is None else self.values.spans[line.reads[0]]
-        return all(
-            self.kept[place + 1] - (own[0] <= place < own[1]) < len(FPU)
-            for place in range(start, end)
+        enough = WORTH * self.schedule.cycles
+        return sorted(
+            (run for run in waste if waste[run] > enough), key=lambda run: -waste[run]
         )
 
-    def move(self, value: int) -> None:
-        plan = self.known[value][1]
-        assert plan is not None
-        span = self.values.spans[value]
-        add(self.counts, span, -1)
-        for stay in plan.stays:
-            add(self.counts, span_of(stay, span[0]), 1)
-        if self.values.at_hand(value) is None:
-            add(self.kept, span, 1)
-        self.plans[value] = plan
-        del self.open[value]
 
-
-class Mover:
-    """Code in which values are kept elsewhere."""
-
-    def __init__(self, values: Values, plans: Mapping[int, Plan]):
-        self.values = values
-        self.code = values.code.copy()
-        self.before: dict[int, list[Line]] = {}
-        self.behind: dict[int, list[Line]] = {}
-        self.dropped: set[int] = set()
-        for value, found in plans.items():
-            self.move(value, found)
-        lines = list(self.behind.get(-1, ()))
-        for place, line in enumerate(self.code.lines):
-            lines += self.before.get(place, ())
-            if place not in self.dropped:
-                lines.append(line)
-            lines += self.behind.get(place, ())
-        self.code.lines = lines
-
-    def move(self, value: int, found: Plan) -> None:
-        """Copies a value to the FPU, unless it is there, and back where it is read."""
-        values, code = self.values, self.code
-        place, hint = values.places[value], code.hints[value]
-        owner = bring = values.at_hand(value)
-        if bring is None:
-            location = code.lines[max(place, 0)].location
-            kept = code.new(FREG, hint)
-            save = Line(VmovToFpuOp, (value,), (kept,), location)
-            self.behind.setdefault(place, []).append(save)
-            bring = Line(VmovFromFpuOp, (kept,), (), location)
-        left = set(values.reads[value])
-        for stay in found.stays:
-            if stay.from_birth:
-                continue
-            again = code.new(REG, hint)
-            line = bring._replace(
-                writes=(again,), location=values.code.lines[stay.first].location
-            )
-            self.before.setdefault(stay.first, []).append(line)
-            for reader in values.reads[value]:
-                if stay.first <= reader <= stay.last:
-                    left.discard(reader)
-                    code.rename({value: again}, reader, reader + 1)
-        if owner is not None and not left:
-            self.dropped.add(place)
-
-
-def drop_copies(code: Code, copies: Sequence[int]) -> None:
-    """Drops copies of what nobody needs any more behind them."""
-    spans = lives(code)
-    for place, line in enumerate(code.lines):
-        if line.kind is not MovOp or line.writes[0] not in copies:
+def fastest(spiller: Spiller, core: Core, limit: int) -> Trial | None:
+    """
+    What the scheduler makes the best of: it has more registers for a run of which more
+    values were moved. Runs are tried one after the other.
+    """
+    least = spiller.registers - SPARED
+    tries = (Trial(spiller, core, n, {}) for n in range(limit, least, -1))
+    best = next((trial for trial in tries if trial.schedule.find_registers()), None)
+    if best is None:
+        return None
+    limit = best.limit
+    for run in best.wasteful_runs():
+        if run not in spiller.runs:
             continue
-        (source,), (copy,) = line.reads, line.writes
-        if spans[source][1] == 2 * place + 1:
-            del code.lines[place]
-            code.rename({copy: source})
-            drop_copies(code, copies)
-            return
+        misses, last, peak = 0, best, spiller.peak(best.relief, run)
+        while misses < MISSES:
+            peak -= 1
+            trial = Trial(spiller, core, limit, {**best.limits, run: peak})
+            if trial.relief.plans == last.relief.plans:
+                break
+            last = trial
+            if (
+                trial.schedule.cycles < best.schedule.cycles
+                and trial.schedule.find_registers()
+                and trial.schedule.cycles < best.schedule.cycles
+            ):
+                best, misses = trial, 0
+            else:
+                misses += 1
+    return best
 
 
-def spilled(code: Code, registers: int) -> Code | None:
-    """Moves as few values as it takes for the allocator to find registers."""
-    values = len(code.types)
-    code = code.copy()
-    insert_copies(code)
-    copies = range(values, len(code.types))
-    known = Values(code)
-    for limit in range(registers, registers - SPARED, -1):
-        relief = Relief(known, limit)
-        found = Mover(known, relief.plans).code
-        if relief.plans:
-            drop_copies(found, copies)
-        if has_registers(found):
-            return found if relief.plans else None
-    return None
+def spilled(code: Code, registers: int, core: Core | None) -> Code | None:
+    """The code with values moved; None if none are."""
+    spiller = Spiller(code, registers)
+    limit, found = spiller.fit()
+    if core is None:
+        return found
+    best = fastest(spiller, core, limit)
+    if best is None:
+        return found
+    return best.code if best.relief.plans else None
 
 
 @dataclass(frozen=True)
@@ -229,9 +178,12 @@ class ThumbSpillPass(ModulePass):
     registers: int = 14
     """Core values that may be alive at once."""
 
+    core: Literal["cortex-m4", "cortex-m7"] | None = None
+    """The core for which more is moved if that makes schedules faster."""
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for function in op.ops:
             if isinstance(function, FuncOp):
-                code = spilled(read_code(function), self.registers)
+                code = spilled(read_code(function), self.registers, self.core)
                 if code is not None:
                     write_code(code, function)

@@ -13,10 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tinyml.passes.thumb_liveness import Span
-
-TURNS = 8
-"""How often a loop is taken to run."""
+from tinyml.passes.thumb_liveness import TURNS, Span
 
 
 @dataclass(frozen=True)
@@ -61,9 +58,13 @@ class Crowd:
         return bisect_right(self.numbers, a) < bisect_left(self.numbers, b)
 
 
-def crowd(counts: Sequence[int], limit: int) -> Crowd:
-    """Where the counts that `alive` gives are above a limit."""
-    return Crowd(index - 1 for index, count in enumerate(counts) if count > limit)
+def crowd(counts: Sequence[int], limits: Sequence[int]) -> Crowd:
+    """Where the counts that `alive` gives are above limits."""
+    return Crowd(
+        index - 1
+        for index, (count, limit) in enumerate(zip(counts, limits, strict=True))
+        if count > limit
+    )
 
 
 def stays(

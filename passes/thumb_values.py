@@ -33,6 +33,7 @@ class Values:
         self.around: list[tuple[int, ...]] = []
         """For each line the loops that it is in, by the places where they begin."""
         self.ends = ends_of_loops(code.lines)
+        self.candidates: dict[int, Candidate] = {}
         around: tuple[int, ...] = ()
         for place, line in enumerate(code.lines):
             self.around.append(around)
@@ -62,10 +63,13 @@ class Values:
 
     def candidate(self, value: int) -> Candidate:
         """A value as one that could be kept elsewhere."""
-        depth = self.depths[value]
-        reads = self.nested(dict.fromkeys(self.reads[value]), depth)
-        is_free = self.at_hand(value) is not None
-        return Candidate(self.spans[value], depth, reads, is_free)
+        if value not in self.candidates:
+            depth = self.depths[value]
+            reads = self.nested(dict.fromkeys(self.reads[value]), depth)
+            is_free = self.at_hand(value) is not None
+            found = Candidate(self.spans[value], depth, reads, is_free)
+            self.candidates[value] = found
+        return self.candidates[value]
 
     def nested(self, places: Iterable[int], depth: int) -> tuple[Read, ...]:
         """Places in order, those in a loop at a depth put together."""

@@ -103,8 +103,8 @@ def check_program(
     before = ModuleOp([Program(seed).function("f", length, loops)])
     before.verify()
     after = before.clone()
-    if seed % 2:
-        ThumbSpillPass(registers=9).apply(Context(), after)
+    if seed % 2 or core is not None:
+        ThumbSpillPass(9 if seed % 2 else 14, core).apply(Context(), after)
         after.verify()
     if core is not None:
         ThumbSchedulePass(core).apply(Context(), after)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from tinyml.backend.cycle_model import m4_block_cycles, m7_block_cycles
@@ -10,6 +12,7 @@ from tinyml.backend.target_machine import Core
 from tinyml.dialects.thumb_shapes import is_modified_immediate
 from tinyml.passes.thumb_coloring import NoRegister, Row, Web, color
 from tinyml.passes.thumb_list_schedule import (
+    cycles,
     list_schedule,
     make_problem,
     peak_pressure,
@@ -41,10 +44,13 @@ def code(text: str) -> list[Instruction]:
 
 def scheduled(
     core: Core, text: str, kept: str, limit: int = 14, memory: str = "memory"
-) -> list[int]:
+) -> Sequence[int]:
     block = code(text)
     registers = {name for i in block for name in i.reads | i.writes} - {memory}
-    return list_schedule(core, block, registers, {kept}, limit)
+    found = list_schedule(core, block, registers, {kept}, limit)
+    assert cycles(core, [block[i] for i in found.indices]) == found.cycles
+    assert found.least <= found.cycles
+    return found.indices
 
 
 DOT = """
@@ -76,7 +82,7 @@ def test_limit(limit: int, order: list[int]):
     text = DOT + "smlad u x w t"
     block = code(text)
     registers = {name for i in block for name in i.reads | i.writes}
-    found = list_schedule("cortex-m4", block, registers, {"u"}, limit)
+    found = list_schedule("cortex-m4", block, registers, {"u"}, limit).indices
     problem = make_problem(block, registers, {"u"})
     assert peak_pressure(problem, range(7)) == 5
     assert found[: len(order)] == order
@@ -127,6 +133,15 @@ def test_no_register_is_left():
     assert failure.value.web == 4
     with pytest.raises(NoRegister):
         color([Web(((0, 2),), "r0"), Web(((1, 3),), "r0")], NAMES, ORDER)
+
+
+def test_webs_make_room():
+    """The fourth likes the third's register, and leaves it to the last for a hole."""
+    carried = Web(((1, 3), (5, 7)))
+    webs = [Web(((0, 9),)), carried, Web(((2, 3),)), Web(((3, 5),), like=(2,))]
+    assert color(webs, NAMES[:3], ORDER) == ["r0", "r1", "r4", "r4"]
+    webs.append(Web(((4, 6),)))
+    assert color(webs, NAMES[:3], ORDER) == ["r0", "r1", "r4", "r1", "r4"]
 
 
 def test_overlap():

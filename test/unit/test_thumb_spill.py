@@ -49,7 +49,9 @@ from tinyml.passes.thumb_values import Values
 
 def test_alive():
     assert alive([(-1, 2), (1, 4)], 4) == [1, 1, 2, 1, 1]
-    crowded = crowd([1, 1, 2, 1, 1], 1)
+    crowded = crowd([1, 1, 2, 1, 1], [1, 0, 1, 2, 1])
+    assert crowded.numbers == [0, 1]
+    crowded = crowd([1, 1, 2, 1, 1], [1] * 5)
     assert crowded.numbers == [1]
     assert (crowded.count((0, 2)), crowded.count((2, 9)), crowded.count((3, 1))) == (
         1,
@@ -207,14 +209,14 @@ def most_alive(module: ModuleOp) -> int:
 
 
 def check_program(
-    directory: Path, seed: int, values: int, loops: int, core: Core, registers: int = 14
+    directory: Path, seed: int, values: int, loops: int, core: Core, search: bool
 ) -> None:
     before = ModuleOp([Crowded(seed).crowded_function("f", values, loops)])
     before.verify()
     after = before.clone()
-    ThumbSpillPass(registers).apply(Context(), after)
+    ThumbSpillPass(core=core if search else None).apply(Context(), after)
     after.verify()
-    assert most_alive(after) <= registers
+    assert most_alive(after) <= 14
     ThumbSchedulePass(core).apply(Context(), after)
     ThumbAllocatePass().apply(Context(), after)
     after.verify()
@@ -225,12 +227,15 @@ def check_program(
 
 
 @pytest.mark.parametrize("core", ["cortex-m4", "cortex-m7"])
+@pytest.mark.parametrize("search", [False, True])
 @pytest.mark.parametrize(
     "seed, values, loops",
     [(1, 18, 0), (2, 24, 0), (3, 14, 1), (4, 18, 1), (5, 20, 1), (6, 16, 2)],
 )
-def test_on_a_core(tmp_path: Path, seed: int, values: int, loops: int, core: Core):
-    check_program(tmp_path, seed, values, loops, core)
+def test_on_a_core(
+    tmp_path: Path, seed: int, values: int, loops: int, core: Core, search: bool
+):
+    check_program(tmp_path, seed, values, loops, core, search)
 
 
 @given(st.integers(), st.integers(6, 22), st.integers(0, 2), st.integers(10, 16))
