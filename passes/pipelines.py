@@ -81,7 +81,7 @@ def fewer_products(flash: int) -> tuple[str, str]:
 def instructions(core: str) -> str:
     """The passes that make hot loops of a lowered network instructions of a core."""
     return (
-        "tinyml-outline-hot-loops,tinyml-select-thumb,tinyml-thumb-spill,"
+        f"tinyml-outline-hot-loops,tinyml-select-thumb,tinyml-thumb-spill{{core={core}}},"
         f"tinyml-thumb-schedule{{core={core}}},tinyml-thumb-allocate"
     )
 
