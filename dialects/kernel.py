@@ -20,6 +20,7 @@ from xdsl.utils.str_enum import StrEnum
 KERNEL = "tinyml.kernel"
 REUSE = "tinyml.reuse"
 UNROLL = "tinyml.unroll"
+SHARED = "tinyml.shared"
 """The attributes of a layer that hold these decisions."""
 
 
@@ -208,6 +209,11 @@ def unroll_of(op: Operation, most: int) -> int:
     """Words that a turn of the layer's innermost loop takes at most."""
     attr = op.attributes.get(UNROLL)
     return min(attr.value.data, most) if isinstance(attr, IntegerAttr) else most
+
+
+def is_shared(op: Operation) -> bool:
+    """Whether a layer's sizes are arguments of hot loops, so that layers share them."""
+    return SHARED in op.attributes
 
 
 def reuses_of(op: Operation) -> tuple[ReuseAttr, ...]:

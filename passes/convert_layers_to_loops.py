@@ -54,7 +54,7 @@ from xdsl.rewriter import InsertPoint, Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.constants import constant_global
-from tinyml.dialects.kernel import Method, Traversal, kernel_of
+from tinyml.dialects.kernel import Method, Traversal, is_shared, kernel_of
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.reading import ReadRowsOp, note_input
@@ -96,6 +96,7 @@ from tinyml.passes.loops.dot import dot_tables, lower_dot
 from tinyml.passes.loops.fully_connected_dot import is_row, lower_rows, row_tables
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands, Tables
+from tinyml.passes.loops.shared_dot import has_shared_dot, lower_shared_dot
 from tinyml.passes.loops.winograd import lower_winograd, winograd_tables
 
 LOWERINGS: Lowerings = {
@@ -159,6 +160,8 @@ def lowering(op: LayerOp) -> Callable[[Kernel, Any, Operands], None]:
         return lower_winograd
     if packs_rows(op):
         return lower_rows
+    if kernel.method is Method.DIRECT and is_shared(op) and has_shared_dot(op):
+        return lower_shared_dot
     if takes_groups(op):
         return lower_depthwise_direct
     if kernel.method in (Method.DOT, Method.DIRECT):

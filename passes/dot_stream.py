@@ -119,11 +119,16 @@ def paired(weights: np.ndarray, form: Form) -> np.ndarray:
 
 
 def stream(
-    weights: np.ndarray, start: np.ndarray, factors: np.ndarray, group: int
+    weights: np.ndarray,
+    start: np.ndarray,
+    factors: np.ndarray,
+    group: int,
+    alike: bool = False,
 ) -> Stream:
     """
     Filters int8 [outputs, elements], filled up with zeros to whole quads, start values
     of their sums int64 [outputs] (`folded_bias`), and factors int32 [outputs, any].
+    Forms that have to be `alike` are all raw, or all plain.
     """
     outputs = len(weights)
     more = (0, padded(outputs, group) - outputs)
@@ -134,6 +139,8 @@ def stream(
     starts = np.pad(start.astype(np.int64), more).reshape(-1, group // 2, 2)
     tail = np.pad(factors, (more, (0, 0))).reshape(len(filters), -1)
     forms = tuple(form(filters[:, i], starts[:, i]) for i in range(group // 2))
+    if alike and any(way is not Form.RAW for way in forms):
+        forms = (Form.PLAIN,) * len(forms)
     for i, way in enumerate(forms):
         if way is not Form.PLAIN:
             low, high = (1, 0) if way is Form.SWAPPED else (0, 1)

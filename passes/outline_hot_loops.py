@@ -20,19 +20,25 @@ After:
     %x_at = memref.reinterpret_cast %x to offset: [%row], sizes: [8], strides: [1]
     func.call @hot_0(%x_at, %y_at)
 
+Parameters (`tinyml.parameter`) become arguments as well: numbers of turns, which
+addresses may be products with, and words. So layers of different sizes can be one
+function.
+
 Loops that are not as hot loops have to be stay where they are: bounds and steps are
-constants, no loop is left out, and addresses are sums of products with constants.
-Expects lowered kernels; the mark goes in any case.
+constants or parameters, no loop is left out, and addresses are sums of products with
+those. Expects lowered kernels; the mark goes in any case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import prod
 
 from xdsl.context import Context
 from xdsl.dialects import arith, func, memref, scf
 from xdsl.dialects.builtin import (
+    DYNAMIC_INDEX,
     ArrayAttr,
     DictionaryAttr,
     FixedBitwidthType,
@@ -49,7 +55,13 @@ from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
 from tinyml.dialects import acle
-from tinyml.passes.linear_index import Linear, linear, linear_place
+from tinyml.passes.linear_index import (
+    Linear,
+    Product,
+    linear,
+    linear_place,
+    parameter_number,
+)
 from tinyml.passes.loops.kernel import HOT
 from tinyml.passes.mark_readonly import READONLY
 
@@ -69,8 +81,9 @@ class Pointer:
     accesses: list[tuple[Access, Linear]] = field(
         default_factory=list[tuple[Access, Linear]]
     )
-    low: int = 0
-    high: int = 0
+    low: int | None = None
+    high: int | None = None
+    """What is reached, without the end; None where that is not known."""
 
     @property
     def element(self) -> Attribute:
@@ -81,7 +94,29 @@ class Pointer:
     def type(self) -> MemRefType:
         """Of the argument: as many elements in a row as are reached."""
         layout = StridedLayoutAttr([1], NoneAttr())
-        return MemRefType(self.element, [self.high - self.low], layout)
+        return MemRefType(self.element, [self.size], layout)
+
+    @property
+    def start(self) -> int:
+        """Where the argument points, from what is known outside."""
+        return self.low or 0
+
+    @property
+    def size(self) -> int:
+        if self.low is None or self.high is None:
+            return DYNAMIC_INDEX
+        return self.high - self.low
+
+    def reach(self, place: Linear, ranges: Mapping[SSAValue, Turns], size: int) -> None:
+        """Takes up what an access reaches, if that is constant."""
+        ends = [
+            (ranges[value].low * factor, ranges[value].last * factor)
+            for (value,), factor in place.terms.items()
+        ]
+        low = place.constant + sum(min(pair) for pair in ends)
+        high = place.constant + sum(max(pair) for pair in ends) + size
+        self.low = low if self.low is None else min(self.low, low)
+        self.high = high if self.high is None else max(self.high, high)
 
 
 def constant(value: SSAValue) -> int:
@@ -93,23 +128,35 @@ def constant(value: SSAValue) -> int:
 
 @dataclass(frozen=True)
 class Turns:
-    """A loop with constant bounds: its induction variable is `low + step * turn`."""
+    """
+    A loop of constant bounds, or of as many turns as a parameter says: its induction
+    variable is `low + step * turn`.
+    """
 
     low: int
     step: int
-    count: int
+    count: Linear
 
     @property
     def last(self) -> int:
-        return self.low + self.step * (self.count - 1)
+        assert self.count.is_constant
+        return self.low + self.step * (self.count.constant - 1)
+
+    @property
+    def end(self) -> int:
+        return self.last + self.step
 
 
 def turns(loop: scf.ForOp) -> Turns:
+    if parameter_number(loop.ub) is not None:
+        if constant(loop.lb) != 0 or constant(loop.step) != 1:
+            raise NotHot("a loop does not take as many turns as a parameter says")
+        return Turns(0, 1, linear(loop.ub))
     low, high, step = (constant(value) for value in (loop.lb, loop.ub, loop.step))
     count = -((low - high) // step) if step > 0 else 0
     if count < 1:
         raise NotHot("a loop is left out")
-    return Turns(low, step, count)
+    return Turns(low, step, Linear(count))
 
 
 def accesses(loop: scf.ForOp) -> Iterator[Access]:
@@ -123,6 +170,12 @@ def access_size(op: Access) -> int:
     return op.SIZE if isinstance(op, acle.BytesOp) else 1
 
 
+def is_constant(value: SSAValue) -> bool:
+    """Whether a function of the loop has the value in it."""
+    is_number = isinstance(value.owner, arith.ConstantOp)
+    return is_number and parameter_number(value) is None
+
+
 class HotLoop:
     """What a loop takes from outside, found without changing anything."""
 
@@ -131,15 +184,22 @@ class HotLoop:
         self.ranges: dict[SSAValue, Turns] = {}
         self.pointers: list[Pointer] = []
         self.words: list[SSAValue] = []
+        self.sizes: list[SSAValue] = []
+        """Parameters that say how many turns a loop takes."""
         if loop.results:
             raise NotHot("the loop has results")
         for op in loop.walk():
             if isinstance(op, scf.ForOp):
-                self.ranges[op.body.block.args[0]] = turns(op)
+                known = self.ranges[op.body.block.args[0]] = turns(op)
+                for value in known.count.values:
+                    if value not in self.sizes:
+                        self.sizes.append(value)
             elif op.regions or isinstance(op, func.CallOp):
                 raise NotHot(f"{op.name} is in it")
         for op in accesses(loop):
             self.add(op)
+        for pointer in self.pointers:
+            self.find_reach(pointer)
         for op in loop.walk():
             self.add_words(op)
 
@@ -158,28 +218,36 @@ class HotLoop:
         place = linear_place(buffer.type, list(op.indices))
         if place is None or self.is_inside(buffer):
             raise NotHot("a buffer is made in it, or its strides are not known")
-        inner: dict[SSAValue, int] = {}
-        outer: dict[SSAValue, int] = {}
-        for value, factor in place.terms.items():
-            inside = self.is_inside(value)
-            if inside and value not in self.ranges:
+        inner: dict[Product, int] = {}
+        outer: dict[Product, int] = {}
+        for values, factor in place.terms.items():
+            inside = any(value in self.ranges for value in values)
+            known = values[1:] if inside else values
+            if any(map(self.is_inside, known)) or (
+                inside and any(value not in self.sizes for value in known)
+            ):
                 raise NotHot("an address depends on more than induction variables")
-            (inner if inside else outer)[value] = factor
+            # What is known of the sizes in the function is computed there.
+            inside = inside or all(value in self.sizes for value in values)
+            (inner if inside else outer)[values] = factor
         local, outside = Linear(place.constant, inner), Linear(0, outer)
-        ends = [
-            (self.ranges[value].low * factor, self.ranges[value].last * factor)
-            for value, factor in inner.items()
-        ]
-        low = place.constant + sum(min(pair) for pair in ends)
-        high = place.constant + sum(max(pair) for pair in ends) + access_size(op)
         for pointer in self.pointers:
             if pointer.buffer is buffer and pointer.outside.terms == outside.terms:
                 break
         else:
-            pointer = Pointer(buffer, outside, low=low, high=high)
+            pointer = Pointer(buffer, outside)
             self.pointers.append(pointer)
         pointer.accesses.append((op, local))
-        pointer.low, pointer.high = min(pointer.low, low), max(pointer.high, high)
+
+    def find_reach(self, pointer: Pointer) -> None:
+        """What a pointer's accesses reach, if no parameter decides it."""
+        values = [value for _, place in pointer.accesses for value in place.values]
+        if all(
+            value in self.ranges and self.ranges[value].count.is_constant
+            for value in values
+        ):
+            for op, place in pointer.accesses:
+                pointer.reach(place, self.ranges, access_size(op))
 
     def add_words(self, op: Operation) -> None:
         """Notes values from outside that are no part of an address."""
@@ -194,7 +262,7 @@ class HotLoop:
         for value in operands:
             if isinstance(value.type, IndexType) or self.is_inside(value):
                 continue
-            if isinstance(value.owner, arith.ConstantOp) or value in self.words:
+            if is_constant(value) or value in self.words:
                 continue
             if not isinstance(value.type, FixedBitwidthType) or value.type.size != 4:
                 raise NotHot(f"takes a value of {value.type}")
@@ -205,18 +273,27 @@ class HotLoop:
         numbers: dict[SSAValue, object] = {
             value: f"word {index}" for index, value in enumerate(self.words)
         }
-        places = {
-            op: (index, place.constant - pointer.low, tuple(place.terms.items()))
+        for index, value in enumerate(self.sizes):
+            numbers[value] = f"size {index}"
+        places: dict[Operation, tuple[int, Linear]] = {
+            op: (index, place + Linear(-pointer.start))
             for index, pointer in enumerate(self.pointers)
             for op, place in pointer.accesses
         }
         found: list[object] = [
-            (pointer.element, pointer.high - pointer.low) for pointer in self.pointers
+            (pointer.element, pointer.size) for pointer in self.pointers
         ]
         found += [value.type for value in self.words]
 
+        def numbered(sum: Linear) -> object:
+            terms = [
+                (tuple(numbers[value] for value in values), factor)
+                for values, factor in sum.terms.items()
+            ]
+            return sum.constant, tuple(terms)
+
         def name(value: SSAValue) -> object:
-            if isinstance(op := value.owner, arith.ConstantOp):
+            if isinstance(op := value.owner, arith.ConstantOp) and is_constant(value):
                 return op.value
             return numbers[value]
 
@@ -226,14 +303,14 @@ class HotLoop:
             found.append(type(op))
             found.extend(op.properties.values())
             if op in places:
-                pointer, constant, terms = places[op]
-                found.extend((pointer, constant))
-                found.extend((numbers[value], factor) for value, factor in terms)
+                pointer, place = places[op]
+                found.extend((pointer, numbered(place)))
                 if isinstance(op, memref.StoreOp | acle.StoreWordOp):
                     found.append(name(op.value))
             elif isinstance(op, scf.ForOp):
                 arguments = op.body.block.args
-                found.append(self.ranges[arguments[0]])
+                known = self.ranges[arguments[0]]
+                found.extend((known.low, known.step, numbered(known.count)))
                 found.extend(name(value) for value in op.iter_args)
                 for argument in arguments:
                     numbers[argument] = len(numbers)
@@ -253,8 +330,8 @@ class Outlined:
 
     def __init__(self, hot: HotLoop):
         self.hot = hot
-        types = [pointer.type for pointer in hot.pointers]
-        types += [value.type for value in hot.words]
+        types: list[Attribute] = [pointer.type for pointer in hot.pointers]
+        types += [value.type for value in (*hot.sizes, *hot.words)]
         self.block = Block(arg_types=types)
         self.values: dict[SSAValue, SSAValue] = {}
         self.constants: dict[Attribute, SSAValue] = {}
@@ -264,8 +341,8 @@ class Outlined:
         for pointer, argument in zip(hot.pointers, arguments, strict=False):
             argument.name_hint = pointer.buffer.name_hint
             for op, local in pointer.accesses:
-                self.places[op] = argument, local + Linear(-pointer.low)
-        for value, argument in zip(hot.words, arguments, strict=True):
+                self.places[op] = argument, local + Linear(-pointer.start)
+        for value, argument in zip((*hot.sizes, *hot.words), arguments, strict=True):
             argument.name_hint = value.name_hint
             self.values[value] = argument
         self.copy_loop(hot.loop, self.block)
@@ -285,7 +362,7 @@ class Outlined:
         return self.constant(IntegerAttr(number, IndexType()))
 
     def value(self, value: SSAValue) -> SSAValue:
-        if isinstance(op := value.owner, arith.ConstantOp):
+        if isinstance(op := value.owner, arith.ConstantOp) and is_constant(value):
             assert isinstance(op.value, IntegerAttr)
             return self.constant(op.value)
         return self.values[value]
@@ -294,9 +371,9 @@ class Outlined:
         known = self.hot.ranges[loop.body.block.args[0]]
         arguments = loop.body.block.args
         body = Block(arg_types=[argument.type for argument in arguments])
-        bounds = [self.index(known.low)]
-        bounds += [self.index(known.low + known.count * known.step)]
-        bounds += [self.index(known.step)]
+        constant = known.count.is_constant
+        high = self.index(known.end) if constant else self.values[loop.ub]
+        bounds = [self.index(known.low), high, self.index(known.step)]
         starts = [self.value(value) for value in loop.iter_args]
         self.rename(arguments, body.args)
         for op in loop.body.block.ops:
@@ -349,10 +426,12 @@ class Outlined:
     def place(self, place: Linear, block: Block) -> SSAValue:
         """An index expression at the end of a block."""
         total: SSAValue | None = None
-        for value, factor in place.terms.items():
-            term = self.values[value]
+        for values, factor in place.terms.items():
+            term, *others = map(self.values.__getitem__, values)
             if factor != 1:
-                product = arith.MuliOp(term, self.index(factor))
+                others.append(self.index(factor))
+            for other in others:
+                product = arith.MuliOp(term, other)
                 block.add_op(product)
                 term = product.result
             if total is not None:
@@ -399,11 +478,12 @@ def index_sum(place: Linear, loop: Operation) -> SSAValue:
         return op.results[0]
 
     total: SSAValue | None = None
-    for value, factor in place.terms.items():
-        term = value
+    for (term, *others), factor in place.terms.items():
         if factor != 1:
-            constant = insert(arith.ConstantOp.from_int_and_width(factor, IndexType()))
-            term = insert(arith.MuliOp(value, constant))
+            constant = arith.ConstantOp.from_int_and_width(factor, IndexType())
+            others.append(insert(constant))
+        for other in others:
+            term = insert(arith.MuliOp(term, other))
         total = term if total is None else insert(arith.AddiOp(total, term))
     if total is None or place.constant:
         attr = IntegerAttr(place.constant, IndexType())
@@ -412,17 +492,27 @@ def index_sum(place: Linear, loop: Operation) -> SSAValue:
     return total
 
 
+def elements(buffer: SSAValue) -> int:
+    assert isinstance(buffer.type, MemRefType)
+    return prod(buffer.type.get_shape())
+
+
 def call_operands(hot: HotLoop) -> list[SSAValue]:
     operands: list[SSAValue] = []
     for pointer in hot.pointers:
-        offset = index_sum(pointer.outside + Linear(pointer.low), hot.loop)
+        place = pointer.outside + Linear(pointer.start)
+        size: SSAValue | int = pointer.size
+        if size == DYNAMIC_INDEX:
+            # All that there is from there on.
+            size = index_sum(Linear(elements(pointer.buffer)) - place, hot.loop)
+        offset = index_sum(place, hot.loop)
         view = memref.ReinterpretCastOp.from_dynamic(
-            pointer.buffer, [offset], [pointer.high - pointer.low], [1], pointer.type
+            pointer.buffer, [offset], [size], [1], pointer.type
         )
         view.result.name_hint = f"{pointer.buffer.name_hint or 'x'}_at"
         Rewriter.insert_op(view, InsertPoint.before(hot.loop))
         operands.append(view.result)
-    return [*operands, *hot.words]
+    return [*operands, *hot.sizes, *hot.words]
 
 
 def hot_loops(function: func.FuncOp) -> list[scf.ForOp]:

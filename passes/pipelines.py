@@ -16,7 +16,7 @@ FOLDING = (
 )
 FAST_KERNELS = "tinyml-select-kernels{words=all}"
 SMALL_KERNELS = "tinyml-select-kernels{words=free}"
-SHORT_KERNELS = "tinyml-select-kernels{words=all unroll=2 least=2}"
+SHORT_KERNELS = "tinyml-select-kernels{words=all shared=true unroll=4 least=2}"
 FAST = f"{FOLDING}{{multiple=4}},{FAST_KERNELS}"
 SMALL = f"{FOLDING},{SMALL_KERNELS}"
 SHORT = f"{FOLDING}{{multiple=4}},{SHORT_KERNELS}"
@@ -43,10 +43,10 @@ PIPELINES = {
 }
 """
 `default` shares bytes between buffers where that costs no time, `ram` also where it
-does; `size` unrolls less, and has fast kernels only where much of the work is; `stages`
-runs layers in stages where that needs fewer bytes and no work is done twice;
-`reference` lowers layer by layer with no fusion and no sharing, so that every layer's
-output is there when the network has run.
+does; `size` unrolls less, lets layers share loops, and has fast kernels that are not
+shared only where much of the work is; `stages` runs layers in stages where that needs
+fewer bytes and no work is done twice; `reference` lowers layer by layer with no fusion
+and no sharing, so that every layer's output is there when the network has run.
 """
 
 OBJECTIVES = {

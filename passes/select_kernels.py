@@ -15,12 +15,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import IntegerAttr, ModuleOp, i64
+from xdsl.dialects.builtin import IntegerAttr, ModuleOp, UnitAttr, i64
 from xdsl.passes import ModulePass
 
 from tinyml.dialects.kernel import (
     FORWARD,
     KERNEL,
+    SHARED,
     UNROLL,
     KernelAttr,
     Method,
@@ -40,6 +41,7 @@ from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.depthwise_planar import has_planar
 from tinyml.passes.loops.dot import has_direct_dot
 from tinyml.passes.loops.fully_connected_dot import is_row
+from tinyml.passes.loops.shared_dot import has_shared_dot
 from tinyml.passes.winograd_choice import worth_winograd
 
 
@@ -67,6 +69,9 @@ def plain(layer: LayerOp) -> KernelAttr:
     return either if type(layer) in REVERSIBLE else FORWARD
 
 
+SHARED_DOT = KernelAttr.get(Traversal.EITHER, method=Method.DIRECT)
+
+
 @dataclass(frozen=True)
 class SelectKernelsPass(ModulePass):
     """Chooses how each layer is computed, before anything depends on it."""
@@ -81,6 +86,12 @@ class SelectKernelsPass(ModulePass):
 
     winograd: int = 0
     """Bytes of flash to spend on kernels with fewer products (`winograd`)."""
+
+    shared: bool = False
+    """
+    Whether layers share hot loops whose sizes are arguments, where there are such,
+    however much work they are. They take less code, and more time.
+    """
 
     unroll: int = 0
     """
@@ -101,6 +112,10 @@ class SelectKernelsPass(ModulePass):
             layer.attributes[KERNEL] = kernel
         work = sum(layer.macs() for layer in layers(network_function(op)))
         for layer in layers(network_function(op)):
+            if self.shared and has_shared_dot(layer):
+                layer.attributes.setdefault(KERNEL, SHARED_DOT)
+                if layer.attributes[KERNEL] == SHARED_DOT:
+                    layer.attributes[SHARED] = UnitAttr()
             small = 0 < 100 * layer.macs() < self.least * work
             chosen = plain(layer) if small else self.choose(layer)
             layer.attributes.setdefault(KERNEL, chosen)

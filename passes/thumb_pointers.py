@@ -2,11 +2,13 @@
 Which registers point where in a function of instructions, and how they move.
 
 Every access of a hot function is at `pointer + sum(turn of loop * step) + offset`, in
-bytes. Accesses through one argument whose steps agree wherever both are known share a
+bytes; steps and offsets may depend on the sizes that the function is called with.
+Accesses through one argument whose steps agree wherever both are known share a
 *thread*: one register that is carried through the loops, and that each loop moves on by
 its step. What an inner loop has moved it counts: behind a loop of n turns a thread is n
 steps further, so a stream that several loops and the code between them read needs one
-thread, and moves only where it is read.
+thread, and moves only where it is read. A thread that a loop does not move is found
+again behind each turn where what inner loops add to it depends on sizes.
 """
 
 from __future__ import annotations
@@ -19,11 +21,13 @@ from xdsl.dialects.builtin import FixedBitwidthType, MemRefType
 from xdsl.ir import Block, Operation, SSAValue
 
 from tinyml.dialects import acle
-from tinyml.passes.linear_index import linear_place
+from tinyml.passes.linear_index import Linear, linear_place
 from tinyml.passes.outline_hot_loops import Access, Turns, turns
 
 LOWEST, HIGHEST = -255, 4095
 """Offsets that an access can name."""
+
+NOTHING = Linear()
 
 
 @dataclass(eq=False)
@@ -31,18 +35,18 @@ class Thread:
     """A register that points into a buffer, and what each loop adds to it."""
 
     argument: SSAValue
-    steps: dict[scf.ForOp, int]
+    steps: dict[scf.ForOp, Linear]
     """Bytes; loops in which it has no access are missing."""
-    origin: int = 0
+    origin: Linear = NOTHING
     """Bytes from where the argument points to where it starts."""
 
-    def step(self, loop: scf.ForOp) -> int:
-        return self.steps.get(loop, 0)
+    def step(self, loop: scf.ForOp) -> Linear:
+        return self.steps.get(loop, NOTHING)
 
     def moves_in(self, loop: scf.ForOp) -> bool:
         """Whether the loop, or one in it, moves the register."""
         return any(
-            step and (inner is loop or loop.is_ancestor(inner))
+            step != NOTHING and (inner is loop or loop.is_ancestor(inner))
             for inner, step in self.steps.items()
         )
 
@@ -52,8 +56,8 @@ class Spot:
     """Where an access is: bytes from the argument, and per turn of the loops around."""
 
     argument: SSAValue
-    constant: int
-    steps: Mapping[scf.ForOp, int]
+    constant: Linear
+    steps: Mapping[scf.ForOp, Linear]
 
 
 def loops_around(op: Operation) -> list[scf.ForOp]:
@@ -97,13 +101,20 @@ class Pointers:
         size = element.size if isinstance(element, FixedBitwidthType) else 1
         place = linear_place(type, list(op.indices), size)
         assert place is not None
-        constant = place.constant
-        steps: dict[scf.ForOp, int] = {}
-        for loop in loops_around(op):
-            factor = place.terms.get(loop.body.block.args[0], 0)
+        constant, around = place, loops_around(op)
+        steps: dict[scf.ForOp, Linear] = dict.fromkeys(around, NOTHING)
+        for loop in around:
+            variable = loop.body.block.args[0]
             known = self.turns[loop]
-            constant += factor * known.low
-            steps[loop] = factor * known.step if known.count > 1 else 0
+            terms = {v: n for v, n in place.terms.items() if v[0] is variable}
+            if terms:
+                factor = Linear()
+                for values, number in terms.items():
+                    rest = values[1:]
+                    factor += Linear(0, {rest: number}) if rest else Linear(number)
+                constant += factor.scaled(known.low) - Linear(0, terms)
+                if known.count.terms or known.count.constant > 1:
+                    steps[loop] = factor.scaled(known.step)
         return Spot(buffer, constant, steps)
 
     def join(self, op: Operation) -> None:
@@ -126,12 +137,15 @@ class Pointers:
         for op, displacement in self.displacements():
             origin = self.thread[op].origin
             offset = self.spots[op].constant - origin - displacement
-            if not LOWEST <= offset <= HIGHEST:
+            if offset.terms or not LOWEST <= offset.constant <= HIGHEST:
                 return op
         return None
 
     def part(self, far: Operation) -> None:
-        """Gives an access, and those behind it in reach, a thread of their own."""
+        """
+        Gives an access, and those behind it in reach, a thread of their own; also those
+        in front of it where that place depends on sizes.
+        """
         old = self.thread[far]
         starts = {
             op: self.spots[op].constant - displacement
@@ -140,27 +154,41 @@ class Pointers:
         }
         new = Thread(old.argument, dict(old.steps), starts[far])
         self.threads.append(new)
+        lowest = 0 if new.origin.is_constant else LOWEST
         for op, start in starts.items():
-            if 0 <= start - new.origin <= HIGHEST:
+            distance = start - new.origin
+            if distance.is_constant and lowest <= distance.constant <= HIGHEST:
                 self.thread[op] = new
         if old not in self.thread.values():
             self.threads.remove(old)
 
-    def displacements(self) -> Iterator[tuple[Operation, int]]:
+    def is_found_again(self, thread: Thread, loop: scf.ForOp) -> bool:
+        """
+        Whether only loops in a loop move a thread, by what is not known: a turn begins
+        where the one before it has begun.
+        """
+        if thread.step(loop) != NOTHING:
+            return False
+        inner = [other for other in thread.steps if loop.is_ancestor(other)]
+        moves = [thread.step(each).times(self.turns[each].count) for each in inner]
+        return any(not move.is_constant for move in moves)
+
+    def displacements(self) -> Iterator[tuple[Operation, Linear]]:
         """
         For each access how far its thread is from where the loops around it have moved
         it, as inner loops before it have moved it too.
         """
         block = self.function.body.block
-        yield from self._walk(block, {id(t): 0 for t in self.threads})
+        yield from self._walk(block, {id(t): NOTHING for t in self.threads})
 
     def _walk(
-        self, block: Block, displaced: dict[int, int]
-    ) -> Iterator[tuple[Operation, int]]:
+        self, block: Block, displaced: dict[int, Linear]
+    ) -> Iterator[tuple[Operation, Linear]]:
         for op in block.ops:
             if isinstance(op, scf.ForOp):
                 yield from self._walk(op.body.block, dict(displaced))
                 for thread in self.threads:
-                    displaced[id(thread)] += thread.step(op) * self.turns[op].count
+                    if (step := thread.step(op)) is not NOTHING:
+                        displaced[id(thread)] += step.times(self.turns[op].count)
             elif op in self.thread:
                 yield op, displaced[id(self.thread[op])]

@@ -36,7 +36,15 @@ from tinyml.dialects.thumb_shapes import (
     StorePost,
     is_modified_immediate,
 )
-from tinyml.passes.thumb_pointers import HIGHEST, LOWEST, Pointers, Thread, loops_around
+from tinyml.passes.linear_index import Linear, Product
+from tinyml.passes.thumb_pointers import (
+    HIGHEST,
+    LOWEST,
+    NOTHING,
+    Pointers,
+    Thread,
+    loops_around,
+)
 
 PRODUCT_SUMS: dict[type[Operation], type[Accumulate]] = {
     acle.SmladOp: dsp.SmladOp,
@@ -145,11 +153,12 @@ class Selector:
         self.raw: set[SSAValue] = set()
         """Values whose upper bits are anything."""
         self.at: dict[Thread, SSAValue] = {}
-        self.moved: dict[Thread, int] = {}
+        self.moved: dict[Thread, Linear] = {}
         """How far a thread's register is from where its argument points. Bytes."""
         self.started: dict[Thread, SSAValue] = {}
         self.post: dict[Operation, int] = {}
         """Accesses that move their pointer, and by how much."""
+        self.products: dict[Product, SSAValue] = {}
         self.constants: dict[tuple[Block, int], SSAValue] = {}
         self.head: list[Operation] = []
         self.depth = 0
@@ -187,8 +196,7 @@ class Selector:
                 self.values[argument] = place
         for thread in self.pointers.threads:
             place = places[thread.argument]
-            if thread.origin:
-                place = self.entry_sum(place, thread.origin)
+            place = self.advanced(place, thread.origin, in_entry=True)
             self.started[thread] = self.at[thread] = place
             self.moved[thread] = thread.origin
         self.body(self.source.body.block)
@@ -243,11 +251,39 @@ class Selector:
             return make(pointer, size)
         raise Unselectable(f"a pointer moves by {delta}")
 
-    def move(self, thread: Thread, target: int) -> None:
+    def product(self, values: Product) -> SSAValue:
+        """A product of sizes, made in front of everything."""
+        if values not in self.products:
+            found = self.word(values[0])
+            if len(values) > 1:
+                found = dsp.MulOp(self.product(values[:-1]), self.word(values[-1]))
+                found = self.add_to_entry(found)
+            self.products[values] = found
+        return self.products[values]
+
+    def advanced(
+        self, pointer: SSAValue, delta: Linear, in_entry: bool = False
+    ) -> SSAValue:
+        """A pointer with bytes added, which may depend on sizes."""
+        add, sum = self.add, self.sum
+        if in_entry:
+            add, sum = self.add_to_entry, self.entry_sum
+        for values, factor in delta.terms.items():
+            make = alu.AddOp if factor > 0 else alu.SubOp
+            size, odd = self.product(values), abs(factor)
+            shift = (odd & -odd).bit_length() - 1
+            if (odd := odd >> shift) > 1:
+                self.head += (ops := self.constant_ops(odd))
+                size = self.add_to_entry(dsp.MulOp(size, ops[-1].results[0]))
+            shifted = (Shift.LSL, shift) if shift else (None, 0)
+            pointer = add(make(pointer, size, *shifted))
+        return sum(pointer, delta.constant) if delta.constant else pointer
+
+    def move(self, thread: Thread, target: Linear) -> None:
         """Moves a thread's register to so many bytes from its argument."""
         delta = target - self.moved[thread]
-        if delta:
-            self.at[thread] = self.sum(self.at[thread], delta)
+        if delta != NOTHING:
+            self.at[thread] = self.advanced(self.at[thread], delta)
             self.moved[thread] = target
 
     def sum(self, value: SSAValue, number: int) -> SSAValue:
@@ -271,17 +307,19 @@ class Selector:
     def loop(self, op: scf.ForOp) -> None:
         known_turns = self.pointers.turns[op]
         source = op.body.block
-        if known_turns.count == 1:
+        if known_turns.count == Linear(1):
             for argument, start in zip(source.args[1:], op.iter_args, strict=True):
                 self.values[argument] = self.start(start)
             self.body(source)
             self.results(op, [self.word(v) for v in source.last_op.operands])  # pyright: ignore[reportOptionalMemberAccess]
             return
-        carried = [t for t in self.pointers.threads if t.moves_in(op)]
+        moving = [t for t in self.pointers.threads if t.moves_in(op)]
+        carried = [t for t in moving if not self.pointers.is_found_again(t, op)]
+        again = {t: (self.at[t], self.moved[t]) for t in moving if t not in carried}
         starts = [self.start(value) for value in op.iter_args]
         test, end = self.end_of(op, carried)
         before = dict(self.moved)
-        counter = [] if test is not None else [self.fresh_constant(known_turns.count)]
+        counter = [] if test is not None else [self.counter(known_turns.count)]
         values = [*(self.at[thread] for thread in carried), *starts, *counter]
         loop, block = make_loop(values)
         outside = self.block, self.nests
@@ -296,6 +334,8 @@ class Selector:
             self.values[value] = argument
         self.choose_post(op, carried)
         self.body(source)
+        for thread, (place, moved) in again.items():
+            self.at[thread], self.moved[thread] = place, moved
         for thread in carried:
             self.move(thread, before[thread] + thread.step(op))
         assert source.last_op is not None
@@ -317,13 +357,20 @@ class Selector:
         ends = list(loop.ends)
         for thread, value in zip(carried, ends, strict=False):
             self.at[thread] = value
-            self.moved[thread] = before[thread] + known_turns.count * thread.step(op)
+            step = thread.step(op).times(known_turns.count)
+            self.moved[thread] = before[thread] + step
         self.results(op, ends[len(carried) : len(carried) + len(starts)])
 
     def start(self, value: SSAValue) -> SSAValue:
         """What a loop carries at first; constants get registers of their own."""
         number = known(value)
         return self.word(value) if number is None else self.fresh_constant(number)
+
+    def counter(self, count: Linear) -> SSAValue:
+        if count.is_constant:
+            return self.fresh_constant(count.constant)
+        (value,) = count.values
+        return self.word(value)
 
     def results(self, op: scf.ForOp, values: Sequence[SSAValue]) -> None:
         for result, value in zip(op.results, values, strict=True):
@@ -334,34 +381,41 @@ class Selector:
     ) -> tuple[Thread, SSAValue] | tuple[None, None]:
         """A thread that moves on in each turn, and where it is when the loop ends."""
         count = self.pointers.turns[op].count
-        moving = [thread for thread in carried if thread.step(op)]
+        moving = [thread for thread in carried if thread.step(op) != NOTHING]
         around = loops_around(op)
+        steps = {thread: thread.step(op).times(count) for thread in moving}
         for thread in moving:
-            if not any(thread.step(loop) for loop in around):
-                delta = self.moved[thread] + count * thread.step(op)
+            if all(thread.step(loop) == NOTHING for loop in around):
+                delta = self.moved[thread] + steps[thread] - thread.origin
                 start = self.started[thread]
-                delta -= thread.origin
                 if self.depth == 0:
-                    return thread, self.sum(start, delta)
-                if delta >= 0 and (delta <= HIGHEST or is_modified_immediate(delta)):
-                    return thread, self.add_to_entry(self.moved_by(start, delta))
+                    return thread, self.advanced(start, delta)
+                if not delta.is_constant:
+                    continue
+                number = delta.constant
+                if number >= 0 and (number <= HIGHEST or is_modified_immediate(number)):
+                    return thread, self.add_to_entry(self.moved_by(start, number))
         for thread in moving:
-            return thread, self.sum(self.at[thread], count * thread.step(op))
+            return thread, self.advanced(self.at[thread], steps[thread])
         return None, None
 
     def choose_post(self, op: scf.ForOp, carried: Sequence[Thread]) -> None:
         """Finds accesses that may move their pointers by all that a turn does."""
         block = op.body.block
         for thread in carried:
-            delta = thread.step(op)
+            if not thread.step(op).is_constant:
+                continue
+            delta = thread.step(op).constant
             users = [a for a, t in self.pointers.thread.items() if t is thread]
             users = [a for a in users if a.parent is block or op.is_ancestor(a)]
             if any(a.parent is not block for a in users):
                 continue
             ordered = [a for a in block.ops if a in users]
-            offsets = [
-                self.pointers.spots[a].constant - self.moved[thread] for a in ordered
-            ]
+            moved = self.moved[thread]
+            offsets = [self.pointers.spots[a].constant - moved for a in ordered]
+            if not all(offset.is_constant for offset in offsets):
+                continue
+            offsets = [offset.constant for offset in offsets]
             for number, access in enumerate(ordered):
                 later = [offset - delta for offset in offsets[number + 1 :]]
                 if (
@@ -413,9 +467,9 @@ class Selector:
         thread, spot = self.pointers.thread[op], self.pointers.spots[op]
         offset = spot.constant - self.moved[thread]
         post = self.post.get(op)
-        if not LOWEST <= offset <= HIGHEST:
+        if offset.terms or not LOWEST <= offset.constant <= HIGHEST:
             raise Unselectable("an access is too far from its pointer")
-        return self.at[thread], offset, thread, post
+        return self.at[thread], offset.constant, thread, post
 
     def load(self, op: memref.LoadOp | acle.LoadOp) -> None:
         result = op.results[0]
@@ -454,7 +508,7 @@ class Selector:
     def moved_to(self, thread: Thread, base: SSAValue, delta: int) -> None:
         base.name_hint = self.at[thread].name_hint
         self.at[thread] = base
-        self.moved[thread] += delta
+        self.moved[thread] += Linear(delta)
 
     # Instructions of the core
 

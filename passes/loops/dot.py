@@ -17,7 +17,7 @@ import numpy as np
 from xdsl.ir import SSAValue
 
 from tinyml.dialects.acle import SmladOp, Sxtb16Op
-from tinyml.dialects.kernel import Method, kernel_of, unroll_of
+from tinyml.dialects.kernel import Method, is_shared, kernel_of, unroll_of
 from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.weighted import Conv2DOp, WeightedOp
 from tinyml.passes.dot_packing import GROUP, QUAD, folded_bias, ordered
@@ -80,7 +80,8 @@ def packed_weights(op: Conv2DOp) -> Stream:
     if factors is None:
         factors = np.zeros((op.output_channels, 0), np.int32)
     start = folded_bias(weights, bias, integers(op.zero_points)[0])
-    return stream(ordered(weights, window(op)), start, factors, GROUP)
+    filters = ordered(weights, window(op))
+    return stream(filters, start, factors, GROUP, is_shared(op))
 
 
 def turn_words(words: int, most: int) -> int:
@@ -252,6 +253,15 @@ class DotKernel:
         self.windows.widen(n, oy, ox, count)
         self.groups(self.target(n, oy, ox), count, hot=self.is_hot)
 
+    @property
+    def is_downward(self) -> bool:
+        """
+        Whether the last channels are made first. What pixels are read from for each
+        group of channels may be overwritten with the last one only, in the order that
+        the memory plan knows (`access_order.py`).
+        """
+        return self.k.backward and self.pixel is not None
+
     # Sums
 
     def groups(self, target: SSAValue, count: int, hot: bool) -> None:
@@ -260,16 +270,24 @@ class DotKernel:
         whole = channels // GROUP
 
         def group(g: SSAValue, _: Carried) -> None:
+            if self.is_downward:
+                g = k.sub(k.index(whole - 1), g, "g")
             self.group(g, target, count, GROUP)
 
-        if whole:
-            k.loop(0, whole, group, hint="g", hot=hot)
-        if rest := channels - whole * GROUP:
+        def groups() -> None:
+            if whole:
+                k.loop(0, whole, group, hint="g", hot=hot)
 
-            def tail(g: SSAValue, _: Carried) -> None:
-                self.group(g, target, count, rest)
+        def tail() -> None:
+            if rest := channels - whole * GROUP:
 
-            k.loop(whole, whole + 1, tail, hint="g", hot=hot)
+                def last(g: SSAValue, _: Carried) -> None:
+                    self.group(g, target, count, rest)
+
+                k.loop(whole, whole + 1, last, hint="g", hot=hot)
+
+        for part in (tail, groups) if self.is_downward else (groups, tail):
+            part()
 
     def group(self, g: SSAValue, target: SSAValue, count: int, outputs: int) -> None:
         """Up to four channels of the pixels at hand."""
@@ -407,5 +425,5 @@ class DotKernel:
                     results.append((value, pixel, channel))
                 else:
                     finish(k, self.op, self.factors, acc, channel, self.y, pixel)
-        for value, pixel, channel in results:
+        for value, pixel, channel in reversed(results) if self.is_downward else results:
             k.store(value, self.y.pixels, pixel, channel)

@@ -85,10 +85,18 @@ def words(*columns: np.ndarray) -> np.ndarray:
 
 
 def high_requantized(
-    k: Kernel, op: WeightedOp, acc: SSAValue, factors: Sequence[SSAValue]
+    k: Kernel,
+    op: WeightedOp,
+    acc: SSAValue,
+    factors: Sequence[SSAValue],
+    zero: SSAValue | None = None,
 ) -> SSAValue:
-    """The output byte of a sum, by a row of `high_factors`."""
+    """
+    The output byte of a sum, by a row of `high_factors`; `zero` is the zero point where
+    it is no constant.
+    """
     zero_point, (low, high) = integers(op.zero_points)[1], integers(op.clamp)
+    zero = k.i32(zero_point) if zero is None else zero
     multiplier, power, *times = factors
     whole = k.mul(acc, times[0], "whole", wrap=True) if times else acc
     scaled = k.insert(SmmlarOp(acc, multiplier, whole), "scaled")
@@ -97,5 +105,5 @@ def high_requantized(
     # matter.
     if low < zero_point:
         fourfold = k.add(fourfold, k.shr(scaled, k.i32(31)), wrap=True)
-    shifted = k.insert(SmmlarOp(fourfold, power, k.i32(zero_point)), "shifted")
+    shifted = k.insert(SmmlarOp(fourfold, power, zero), "shifted")
     return k.clamp(shifted, low, high)

@@ -30,9 +30,12 @@ from xdsl.rewriter import InsertPoint
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.layer import buffer_type
 from tinyml.dialects.views import view_of
+from tinyml.passes.linear_index import PARAMETER
 
 NSW = arith.IntegerOverflowAttr([arith.IntegerOverflowFlag.NSW])
 WRAP = arith.IntegerOverflowAttr("none")
+
+INDEX = IndexType()
 
 Carried = tuple[SSAValue, ...]
 
@@ -87,6 +90,7 @@ class Kernel:
         self.part: Part | None = None
         self.builder = Builder(InsertPoint.at_end(block))
         self._constants: dict[tuple[Attribute, int | float], SSAValue] = {}
+        self._parameters = 0
 
     def insert(self, op: Operation, hint: str | None = None) -> SSAValue:
         """Inserts an op of one result and returns that, named `hint`."""
@@ -145,13 +149,22 @@ class Kernel:
             value = (value + half) % (2 * half) - half
         return self._constant(value, type, f"c{value}_{type}")
 
+    def parameter(
+        self, value: int, hint: str, type: IndexType | IntegerType = INDEX
+    ) -> SSAValue:
+        """A constant that hot functions take as an argument (`linear_index.py`)."""
+        op = arith.ConstantOp(IntegerAttr(value, type))
+        op.attributes[PARAMETER] = IntegerAttr(self._parameters, i64)
+        self._parameters += 1
+        return self.insert(op, hint)
+
     @staticmethod
     def known(value: SSAValue) -> int | None:
-        """The number, if the value is an integer constant."""
+        """The number, if the value is an integer constant and no parameter."""
         if isinstance(op := value.owner, arith.ConstantOp) and isinstance(
             op.value, IntegerAttr
         ):
-            return op.value.value.data
+            return None if PARAMETER in op.attributes else op.value.value.data
         return None
 
     # Arithmetic

@@ -15,7 +15,11 @@ from tinyml.interp.run import run_network
 
 
 def check_on_core(
-    module: ModuleOp, directory: Path, target: str = "cortex-m4", sets: int = 3
+    module: ModuleOp,
+    directory: Path,
+    target: str = "cortex-m4",
+    sets: int = 3,
+    objective: str = "cycles",
 ) -> int:
     """
     A network of bytes, compiled for a core, against the interpreter. How many functions
@@ -23,15 +27,15 @@ def check_on_core(
     """
     model = directory / "network.mlir"
     model.write_text(str(module))
-    compile_model(model, CompileOptions(target=target)).write(directory / "out")
+    options = CompileOptions(target=target, objective=objective)
+    compile_model(model, options).write(directory / "out")
     found = [random_inputs(random.Random(seed), module) for seed in range(sets)]
     outputs = [run_network(module, inputs) for inputs in found]
     told = InputSets(
         [np.stack(arrays) for arrays in zip(*found, strict=True)],
         [np.stack(arrays) for arrays in zip(*outputs, strict=True)],
     )
-    options = RunOptions(measure=False)
-    result = run_directory(directory / "out", told, None, options)
+    result = run_directory(directory / "out", told, None, RunOptions(measure=False))
     assert result["outputs_equal"], result
     (source,) = (directory / "out").glob("network.c")
     return source.read_text().count("TINYML_NAKED static")

@@ -36,6 +36,7 @@ KERNELS = {
     "all": DOT,
     "free": "tinyml-select-kernels{words=free}",
     "small": "tinyml-select-kernels{words=all unroll=4}",
+    "shared": "tinyml-select-kernels{words=all shared=true}",
 }
 PLANNING = f"tinyml-overlap,tinyml-plan-memory{{alignment=1}},{LOWERING}"
 WIDE = Limits(size=9, channels=13, kernel=5)
