@@ -21,10 +21,12 @@ from tinyml.dialects.acle import (
     PkhbtOp,
     PkhtbOp,
     Sxtab16Op,
+    Uadd8Op,
 )
 from tinyml.dialects.acle_lanes import (
     AnySaturateOp,
     ExtendOp,
+    FourBytesOp,
     HalvesOp,
     SaturateOp,
 )
@@ -150,6 +152,8 @@ def portable(op: InstructionOp) -> list[str]:
             return [first, *halves("a", f"({extended})", 1)]
         case HalvesOp():
             return halves("a", "b", op.SIGN)
+        case FourBytesOp():
+            return four_bytes(isinstance(op, Uadd8Op))
         case PkhbtOp():
             top = shifted("(uint32_t)b", "<<", op.lsl.value.data)
             return [f"return {either('(uint32_t)a', top)};"]
@@ -242,6 +246,26 @@ def halves(a: str, b: str, sign_of_b: int) -> list[str]:
     return [
         f"const uint32_t x = (uint32_t){a}, y = (uint32_t){b};",
         f"return (int32_t)({sums} ^ ((x ^ {y}) & 0x80008000u));",
+    ]
+
+
+def four_bytes(is_sum: bool) -> list[str]:
+    """
+    Sums of bytes, as `halves` has them; or differences, and then zeros where a byte was
+    borrowed from, which its upper bits tell.
+    """
+    words = "const uint32_t x = (uint32_t)a, y = (uint32_t)b;"
+    low, high = "0x7f7f7f7fu", "0x80808080u"
+    if is_sum:
+        return [
+            words,
+            f"return (int32_t)(((x & {low}) + (y & {low})) ^ ((x ^ y) & {high}));",
+        ]
+    return [
+        words,
+        f"const uint32_t d = ((x | {high}) - (y & {low})) ^ ((x ^ ~y) & {high});",
+        f"const uint32_t less = ((~x & y) | (~(x ^ y) & d)) & {high};",
+        "return (int32_t)(d & ~((less >> 7) * 255u));",
     ]
 
 

@@ -52,7 +52,7 @@ MULTIPLIES = frozenset(
 )
 SHIFTER = frozenset(
     "sxtb16 sxtab16 uxtb16 pkhbt pkhtb ssat usat ssat16 usat16 qadd qsub qadd16 sadd16"
-    " ssub16 shadd16 sel lsl lsr asr ror sbfx ubfx bfi rev clz".split()
+    " ssub16 shadd16 uadd8 uqsub8 sel lsl lsr asr ror sbfx ubfx bfi rev clz".split()
 )
 
 M4_REFILL = 2

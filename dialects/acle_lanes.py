@@ -153,6 +153,45 @@ class Ssub16Op(HalvesOp):
     SIGN: ClassVar = -1
 
 
+class FourBytesOp(InstructionOp, ABC):
+    """The four bytes of two words, lane by lane, as unsigned numbers."""
+
+    a = operand_def(i32)
+    b = operand_def(i32)
+    result = result_def(i32)
+
+    assembly_format = "$a `,` $b attr-dict"
+
+    def __init__(self, a: SSAValue, b: SSAValue):
+        super().__init__(operands=[a, b], result_types=[i32])
+
+
+@irdl_op_definition
+class Uadd8Op(FourBytesOp):
+    """
+    Adds the bytes of two words, each modulo 2^8.
+
+    ```mlir
+    %r = acle.uadd8 %a, %b
+    ```
+    """
+
+    name = "acle.uadd8"
+
+
+@irdl_op_definition
+class Uqsub8Op(FourBytesOp):
+    """
+    Subtracts the bytes of `b` from those of `a`; what would be negative is 0.
+
+    ```mlir
+    %r = acle.uqsub8 %a, %b
+    ```
+    """
+
+    name = "acle.uqsub8"
+
+
 def verify_rotation(ror: IntegerAttr) -> None:
     if ror.value.data not in ROTATIONS:
         raise VerifyException(f"ror {ror.value.data} is not one of {ROTATIONS}")

@@ -172,6 +172,20 @@ class Qadd16Op(Binary):
 
 
 @irdl_op_definition
+class Uadd8Op(Binary):
+    """Adds bytes; they wrap around."""
+
+    name = "thumb.uadd8"
+
+
+@irdl_op_definition
+class Uqsub8Op(Binary):
+    """Subtracts unsigned bytes; they saturate."""
+
+    name = "thumb.uqsub8"
+
+
+@irdl_op_definition
 class SdivOp(Binary):
     """The quotient of signed words; 0 if there is none."""
 

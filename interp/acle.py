@@ -28,9 +28,11 @@ from tinyml.dialects.acle import (
     PkhtbOp,
     StoreWordOp,
     Sxtab16Op,
+    Uadd8Op,
 )
 from tinyml.dialects.acle_lanes import (
     ExtendOp,
+    FourBytesOp,
     HalvesOp,
     SaturateHalvesOp,
     SaturateOp,
@@ -56,6 +58,11 @@ def joined(bottom: int, top: int) -> int:
 def two_bytes(word: int, ror: int) -> tuple[int, int]:
     """Bytes 0 and 2, signed, of a word that is rotated right."""
     return wrapped(word >> ror, 8), wrapped(word >> (ror + 16) % 32, 8)
+
+
+def quarters(word: int) -> bytes:
+    """The bytes of a word, the lowest first."""
+    return (word & 0xFFFF_FFFF).to_bytes(4, "little")
 
 
 def multiplied(op: MultiplyOp, a: int, b: int, accumulator: int = 0) -> int:
@@ -86,6 +93,11 @@ def computed(op: InstructionOp, args: Args) -> int:
         case HalvesOp():
             x, y = (halves(word) for word in args)
             return joined(x["b"] + op.SIGN * y["b"], x["t"] + op.SIGN * y["t"])
+        case FourBytesOp():
+            pairs = zip(quarters(args[0]), quarters(args[1]), strict=True)
+            is_sum = isinstance(op, Uadd8Op)
+            found = [(x + y) % 256 if is_sum else max(x - y, 0) for x, y in pairs]
+            return int.from_bytes(bytes(found), "little")
         case PkhbtOp():
             return joined(args[0], (args[1] << op.lsl.value.data) >> 16)
         case PkhtbOp():

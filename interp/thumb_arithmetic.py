@@ -18,6 +18,12 @@ def halves(low: int, high: int) -> int:
     return low & 0xFFFF | (high & 0xFFFF) << 16
 
 
+def bytewise(function: Callable[[int, int], int], n: int, m: int) -> int:
+    """A word of what a function makes of each two bytes, unsigned."""
+    pairs = [(n >> shift & 0xFF, m >> shift & 0xFF) for shift in (0, 8, 16, 24)]
+    return sum(function(*pair) << 8 * i for i, pair in enumerate(pairs))
+
+
 def low(word: int) -> int:
     """The low half as a signed number."""
     return signed(word, 16)
@@ -119,6 +125,8 @@ BINARY: Mapping[str, Callable[[int, int], int]] = {
     "qadd16": lambda n, m: halves(
         signed_saturated(low(n) + low(m), 16), signed_saturated(high(n) + high(m), 16)
     ),
+    "uadd8": lambda n, m: bytewise(lambda x, y: (x + y) & 0xFF, n, m),
+    "uqsub8": lambda n, m: bytewise(lambda x, y: max(x - y, 0), n, m),
     "sdiv": quotient,
     "sxtab16": lambda n, m: halves(n + signed(m, 8), (n >> 16) + signed(m >> 16, 8)),
     "uxtab16": lambda n, m: halves(n + (m & 0xFF), (n >> 16) + (m >> 16 & 0xFF)),

@@ -65,6 +65,8 @@ PRODUCTS: dict[type[Operation], type[Binary]] = {
     acle.SmmulOp: dsp.SmmulOp,
     acle.SmmulrOp: dsp.SmmulrOp,
     acle.Sadd16Op: dsp.Sadd16Op,
+    acle.Uadd8Op: dsp.Uadd8Op,
+    acle.Uqsub8Op: dsp.Uqsub8Op,
     acle.Ssub16Op: dsp.Ssub16Op,
 }
 ARITHMETIC: dict[type[Operation], type[Shifted]] = {

@@ -85,6 +85,8 @@ def all_forms() -> list[Form]:
         Form("acle.smmulr %a, %b", partial(arm.smmla, a=0, rounds=True)),
         Form("acle.sadd16 %a, %b", partial(arm.halves16, sign=1)),
         Form("acle.ssub16 %a, %b", partial(arm.halves16, sign=-1)),
+        Form("acle.uadd8 %a, %b", arm.uadd8),
+        Form("acle.uqsub8 %a, %b", arm.uqsub8),
     ]
     for which in ("bb", "bt", "tb", "tt"):
         forms += [

@@ -121,6 +121,16 @@ def halves16(n: int, m: int, sign: int) -> int:
     return bits(low, 15, 0) | bits(high, 15, 0) << 16
 
 
+def uadd8(n: int, m: int) -> int:
+    sums = (bits(n, i + 7, i) + bits(m, i + 7, i) for i in (0, 8, 16, 24))
+    return sum(bits(total, 7, 0) << 8 * i for i, total in enumerate(sums))
+
+
+def uqsub8(n: int, m: int) -> int:
+    found = (bits(n, i + 7, i) - bits(m, i + 7, i) for i in (0, 8, 16, 24))
+    return sum(max(difference, 0) << 8 * i for i, difference in enumerate(found))
+
+
 def pkhbt(n: int, m: int, shift: int) -> int:
     return bits(n, 15, 0) | bits(lsl(m, shift), 31, 16) << 16
 

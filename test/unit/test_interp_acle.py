@@ -77,6 +77,8 @@ def test_instructions(mnemonic: str, data: st.DataObject):
         ("acle.sxtab16 %a, %b", (0x0000FFFF, 0x00010001, 0, 0), 0x00010000),
         ("acle.sadd16 %a, %b", (0x7FFFFFFF, 0x00010001, 0, 0), -(1 << 31)),
         ("acle.ssub16 %a, %b", (0x00000000, 0x00010001, 0, 0), -1),
+        ("acle.uadd8 %a, %b", (0x7FFF0180, 0x01FF0280, 0, 0), -0x7F01FD00),
+        ("acle.uqsub8 %a, %b", (0x7FFF0180, 0x01FE0281, 0, 0), 0x7E010000),
         ("acle.pkhbt %a, %b lsl 16", (0x11112222, 0x33334444, 0, 0), 0x44442222),
         ("acle.pkhtb %a, %b asr 16", (0x11112222, 0x33334444, 0, 0), 0x11113333),
         ("acle.pkhtb %a, %b asr 32", (0x11112222, -1, 0, 0), 0x1111FFFF),

@@ -84,6 +84,11 @@ func.func @lanes(%a: i32, %b: i32) {
   // CHECK-GENERIC: %13 = "acle.sadd16"(%a, %b) : (i32, i32) -> i32
   %14 = acle.ssub16 %a, %b
   // CHECK-NEXT: %14 = acle.ssub16 %a, %b
+  %15 = acle.uadd8 %a, %b
+  // CHECK-NEXT: %15 = acle.uadd8 %a, %b
+  // CHECK-GENERIC: %15 = "acle.uadd8"(%a, %b) : (i32, i32) -> i32
+  %16 = acle.uqsub8 %a, %b
+  // CHECK-NEXT: %16 = acle.uqsub8 %a, %b
   func.return
 }
 
