@@ -11,6 +11,7 @@ After: the same with `{tinyml.kernel = #tinyml.kernel<either>}`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,6 +37,7 @@ from tinyml.dialects.weighted import (
     WeightedOp,
 )
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
+from tinyml.passes.kernel_costs import CYCLES, cycles
 from tinyml.passes.loops import depthwise_direct
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.depthwise_planar import has_planar
@@ -105,6 +107,12 @@ class SelectKernelsPass(ModulePass):
     kernel of words, which is fast and takes much code.
     """
 
+    core: Literal["", "cortex-m4"] = ""
+    """
+    Takes what is fastest on a core, by `kernel_costs.py`, and says how many cycles each
+    layer takes (`tinyml.cycles`); "" takes what usually is.
+    """
+
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         free = [x for x in layers(network_function(op)) if KERNEL not in x.attributes]
         for layer in worth_winograd(free, self.winograd):
@@ -121,17 +129,33 @@ class SelectKernelsPass(ModulePass):
             layer.attributes.setdefault(KERNEL, chosen)
             if self.unroll and isinstance(layer, Conv2DOp):
                 layer.attributes[UNROLL] = IntegerAttr(self.unroll, i64)
+            taken = cycles(layer, self.core) if self.core else None
+            if taken is not None:
+                layer.attributes[CYCLES] = IntegerAttr(round(taken), i64)
 
     def choose(self, layer: LayerOp) -> KernelAttr:
+        """The kernel that takes the fewest cycles, or else the first one that is."""
+        found = list(self.candidates(layer))
+        if not self.core or len(found) == 1:
+            return found[0]
+        known = [(cycles(layer, self.core, kernel), kernel) for kernel in found]
+        told = [(taken, kernel) for taken, kernel in known if taken is not None]
+        return min(told, key=lambda each: each[0])[1] if told else found[0]
+
+    def candidates(self, layer: LayerOp) -> Iterator[KernelAttr]:
+        """The kernels of a layer, those that are usually fast first."""
         if self.words == "all" and has_planar(layer):
-            return KernelAttr.get(
-                Traversal.CHANNELS, PlanarPlan.of(layer).lanes, Method.PLANAR
-            )
-        free = self.words == "free" or isinstance(layer, DepthwiseConv2DOp)
+            lanes = PlanarPlan.of(layer).lanes
+            yield KernelAttr.get(Traversal.CHANNELS, lanes, Method.PLANAR)
+        depthwise = isinstance(layer, DepthwiseConv2DOp)
+        direct = KernelAttr.get(Traversal.EITHER, method=Method.DIRECT)
+        dot = KernelAttr.get(Traversal.EITHER, method=Method.DOT)
+        free = self.words == "free" or depthwise
         if self.words != "none" and free and has_direct(layer):
-            return KernelAttr.get(Traversal.EITHER, method=Method.DIRECT)
-        if self.words != "none" and has_dot(layer):
-            found = KernelAttr.get(Traversal.EITHER, method=Method.DOT)
-            if self.words == "all" or isinstance(layer, DepthwiseConv2DOp):
-                return found
-        return plain(layer)
+            yield direct
+        if self.words == "all" or (self.words == "free" and depthwise):
+            if has_dot(layer):
+                yield dot
+        if self.words == "all" and not free and has_direct(layer):
+            yield direct
+        yield plain(layer)
