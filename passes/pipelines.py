@@ -16,7 +16,7 @@ FOLDING = (
 )
 FAST_KERNELS = "tinyml-select-kernels{words=all}"
 SMALL_KERNELS = "tinyml-select-kernels{words=free}"
-SHORT_KERNELS = "tinyml-select-kernels{words=all shared=true unroll=4 least=2}"
+SHORT_KERNELS = "tinyml-select-kernels{words=all shared=true unroll=4 least=1}"
 FAST = f"{FOLDING}{{multiple=4}},{FAST_KERNELS}"
 SMALL = f"{FOLDING},{SMALL_KERNELS}"
 SHORT = f"{FOLDING}{{multiple=4}},{SHORT_KERNELS}"

@@ -1,6 +1,7 @@
 // RUN: tinyml-opt %s -p 'tinyml-select-kernels{words=all}' | filecheck %s --check-prefix=ALL
 // RUN: tinyml-opt %s -p 'tinyml-select-kernels{words=free}' | filecheck %s --check-prefix=FREE
 // RUN: tinyml-opt %s -p 'tinyml-select-kernels{words=all least=40}' | filecheck %s --check-prefix=LEAST
+// RUN: tinyml-opt %s -p 'tinyml-select-kernels{words=all shared=true least=40}' | filecheck %s --check-prefix=SHARED
 // RUN: tinyml-opt %s -p 'tinyml-select-kernels{words=all},tinyml-overlap,tinyml-plan-memory,tinyml-convert-layers-to-loops' | filecheck %s --check-prefix=LOOPS
 
 "memref.global"() <{sym_name = "w", type = memref<4x1x1x4xi8>, initial_value = dense<1> : tensor<4x1x1x4xi8>, sym_visibility = "private", constant}> : () -> ()
@@ -25,6 +26,10 @@ func.func @main(%x: memref<1x4x4x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // The convolution makes 256 of 832 multiply-accumulates.
 // LEAST: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either>}
 // LEAST: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<channels, 4, planar>
+
+// What is shared may be little work.
+// SHARED: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, direct>, tinyml.shared
+// SHARED: tinyml.depthwise_conv2d {{.*}}tinyml.kernel = #tinyml.kernel<channels, 4, planar>
 
 // Without scratch memory pixels are taken as they are.
 // FREE: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, direct>
