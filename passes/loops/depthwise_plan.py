@@ -101,6 +101,11 @@ class PlanarPlan:
         return max(ENOUGH, 2 * self.bytes(least))
 
     @property
+    def is_even(self) -> bool:
+        """Whether all steps are equal, and consist of whole tiles."""
+        return not self.rows % self.step and not self.step % self.tiles.high
+
+    @property
     def is_whole(self) -> bool:
         """Whether all rows of a few channels are there at once."""
         return self.step == self.rows

@@ -181,32 +181,39 @@ class PlanarKernel:
 
         if rows and plan.copied_columns:
             k.loop(0, rows, copy, hint="y")
-        self.compute(self.target(n, g), g, lanes, plan.rows)
+        self.compute(Place(), self.target(n, g), g, lanes, plan.rows)
 
     # Some rows at a time
 
     def steps(self, n: SSAValue, g: SSAValue, lanes: int) -> None:
         """All outputs of some channels, by and by."""
         k, plan = self.k, self.plan
-        whole = plan.rows // plan.step
+        count = -(-plan.rows // plan.step)
 
         def step(q: SSAValue, _: Carried) -> None:
-            self.step(n, g, q, lanes, plan.step)
+            self.step(n, g, q, lanes)
 
-        k.loop(0, whole, step, hint="step")
-        if rest := plan.rows - whole * plan.step:
-            self.step(n, g, k.index(whole), lanes, rest)
+        k.loop(0, count, step, hint="step")
+        if not plan.is_even and plan.rows % plan.tiles.high:
+            # The last of its rows, which is the last row of all.
+            last = plan.rows - (count - 1) * plan.step - 1
+            down = last * plan.along_h.stride * plan.all_lanes
+            across = (plan.rows - 1) * self.output_row
+            target = self.target(n, g).plus(constant=across)
+            self.compute_hot(Place((), down), target, g, lanes, 1)
 
-    def step(
-        self, n: SSAValue, g: SSAValue, q: SSAValue, lanes: int, rows: int
-    ) -> None:
+    def step(self, n: SSAValue, g: SSAValue, q: SSAValue, lanes: int) -> None:
         k, plan = self.k, self.plan
-        down = plan.step * plan.along_h.stride
+        stride, height = plan.along_h.stride, plan.tiles.high
         # The row of the input that planar row 0 is.
-        first = k.sub(
-            k.mul(q, k.index(down)), k.index(plan.along_h.pad_before), "first"
-        )
-        end = k.index(plan.planar_rows(rows))
+        first = k.mul(q, k.index(plan.step * stride))
+        first = k.sub(first, k.index(plan.along_h.pad_before), "first")
+        outputs, end = k.index(plan.step), k.index(plan.planar_rows(plan.step))
+        if not plan.is_even:
+            left = k.sub(k.index(plan.rows), k.mul(q, outputs), "left")
+            outputs = k.min(outputs, left, "outputs")
+            end = k.mul(k.sub(outputs, k.index(1)), k.index(stride))
+            end = k.add(end, k.index(plan.along_h.extent), "end")
         fresh = k.index(0)
         if plan.kept:
             again = k.compare("sgt", q, k.index(0))
@@ -233,10 +240,24 @@ class PlanarKernel:
         k.loop(k.max(high, fresh), end, pad, hint="j")
         target = self.target(n, g).plus((q, plan.step * self.output_row))
 
-        def all_lanes(_: SSAValue, __: Carried) -> None:
-            self.compute(target, g, lanes, rows)
+        if plan.is_even:
+            self.compute_hot(Place(), target, g, lanes, plan.step)
+            return
 
-        k.loop(0, 1, all_lanes, hot=True)
+        def tiles(r: SSAValue, _: Carried) -> None:
+            x = Place(((r, height * stride * plan.all_lanes),))
+            y = target.plus((r, height * self.output_row))
+            self.compute_hot(x, y, g, lanes, height)
+
+        k.loop(0, k.div(outputs, k.index(height)), tiles, hint="r")
+
+    def compute_hot(
+        self, x: Place, target: Place, g: SSAValue, lanes: int, rows: int
+    ) -> None:
+        def all_lanes(_: SSAValue, __: Carried) -> None:
+            self.compute(x, target, g, lanes, rows)
+
+        self.k.loop(0, 1, all_lanes, hot=True)
 
     # Scratch memory
 
@@ -376,8 +397,10 @@ class PlanarKernel:
 
     # Sums
 
-    def compute(self, target: Place, g: SSAValue, lanes: int, rows: int) -> None:
-        """So many rows of outputs of some channels."""
+    def compute(
+        self, x: Place, target: Place, g: SSAValue, lanes: int, rows: int
+    ) -> None:
+        """So many rows of outputs of some channels, from a planar row on."""
         k, plan = self.k, self.plan
         length = self.stream_words
 
@@ -389,9 +412,9 @@ class PlanarKernel:
                     (i, length),
                 )
             )
-            x = Place(((c, plan.row_bytes),))
+            planes = x.plus((c, plan.row_bytes))
             y = target.plus((c, plan.multiplier), (i, 1))
-            PlanarChannel(self, stream, x, y).rows(rows)
+            PlanarChannel(self, stream, planes, y).rows(rows)
 
         def outputs(c: SSAValue, _: Carried) -> None:
             k.loop(0, plan.multiplier, lambda i, _: channel(c, i), hint="m")

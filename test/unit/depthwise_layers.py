@@ -36,7 +36,7 @@ def random_requant(r: random.Random, channels: int, taps: int) -> np.ndarray:
         case "wide":
             least = r.choice([0, 1, 1 << 29, -low])
             multipliers = [r.randint(least, high) for _ in range(channels)]
-            shifts = [r.choice([-usual, -1, 0, 1, 2]) for _ in range(channels)]
+            shifts = [r.choice([-31, -usual, -1, 0, 1, 2]) for _ in range(channels)]
         case _:
             multipliers = [r.randint(low, high) for _ in range(channels)]
             shifts = [-r.randint(max(2, usual - 3), usual) for _ in range(channels)]
