@@ -13,6 +13,7 @@ from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.pooling import PoolOp
 from tinyml.dialects.tinyml import AvgPool2DOp, MaxPool2DOp, MeanOp
 from tinyml.passes.loops.kernel import Carried, Kernel
+from tinyml.passes.loops.maxima import lower_maxima
 from tinyml.passes.loops.operands import Lowerings, Operands
 from tinyml.passes.loops.requantize import (
     constant_factor,
@@ -86,6 +87,8 @@ def lower_pool(
 
 
 def lower_max_pool2d(k: Kernel, op: MaxPool2DOp, operands: Operands) -> None:
+    if lower_maxima(k, op, operands):
+        return
     lower_pool(k, op, operands, -128, k.max, lambda acc, count: acc)
 
 

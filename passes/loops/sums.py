@@ -19,7 +19,7 @@ from xdsl.ir import SSAValue
 from tinyml.dialects.acle import LoadWordOp, Sxtab16Op
 from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.layer import integers, shape
-from tinyml.dialects.pooling import AvgPool2DOp, MeanOp
+from tinyml.dialects.pooling import AvgPool2DOp, MeanOp, PoolOp
 from tinyml.interp.fixed_point import divide_half_away
 from tinyml.interp.tinyml import scaled_mean
 from tinyml.passes.byte_forms import HighForm, NumberForm, high_form, number_form
@@ -64,6 +64,14 @@ class Sums:
     def count(self) -> int:
         return prod(line.count for line in self.window)
 
+    def places(self, k: Kernel, at: tuple[SSAValue, ...]) -> tuple[SSAValue, SSAValue]:
+        """Where the window of an output pixel begins, and where that lies itself."""
+        first = number = k.index(0)
+        for line, i in zip(self.outer, at, strict=False):
+            first = k.add(first, k.mul(i, k.index(line.stride)))
+            number = k.add(k.mul(number, k.index(line.count)), i)
+        return first, k.mul(number, k.index(self.channels))
+
     @property
     def is_row(self) -> bool:
         """Whether the bytes of each sum lie side by side, and make some words."""
@@ -94,8 +102,8 @@ def mean_sums(op: MeanOp) -> Sums | None:
     return Sums(joined(outer), joined([Line(count, channels)]), channels)
 
 
-def pool_sums(op: AvgPool2DOp) -> Sums | None:
-    """What a pool adds, if it never reaches over the border."""
+def pool_sums(op: PoolOp) -> Sums | None:
+    """What a pool looks at, if it never reaches over the border."""
     batch, height, width, channels = shape(op.input)
     _, rows, columns, _ = shape(op.output)
     along_h, along_w = op.window.axes
@@ -175,11 +183,7 @@ class SumKernel:
     def pixel(self, at: tuple[SSAValue, ...]) -> None:
         """All channels of an output pixel."""
         k, channels = self.k, self.sums.channels
-        first = number = k.index(0)
-        for line, i in zip(self.sums.outer, at, strict=False):
-            first = k.add(first, k.mul(i, k.index(line.stride)))
-            number = k.add(k.mul(number, k.index(line.count)), i)
-        target = k.mul(number, k.index(channels))
+        first, target = self.sums.places(k, at)
         whole = channels // LANES
 
         def group(g: SSAValue, _: Carried) -> None:
@@ -253,7 +257,8 @@ class SumKernel:
                 odd = k.insert(Sxtab16Op(odd, word, 8), "odd")
             return even, odd
 
-        return self.over(first, window, add, (k.i32(0), k.i32(0)), ["even", "odd"])
+        zeros = (k.i32(0), k.i32(0))
+        return over_window(k, first, window, add, zeros, ["even", "odd"])
 
     def total(self, first: SSAValue) -> SSAValue:
         """The sum of one channel."""
@@ -265,47 +270,50 @@ class SumKernel:
             lanes += [k.load_i32(self.x, k.add(first, place)) for place in behind]
             return reduce(lambda a, b: k.add(a, b, "total"), lanes)
 
-        def add(places: list[SSAValue], sums: Carried) -> Carried:
-            (total,) = sums
+        def add(places: list[SSAValue], totals: Carried) -> Carried:
+            (total,) = totals
             for value in [k.load_i32(self.x, place) for place in places]:
                 total = k.add(total, value, "total")
             return (total,)
 
-        return self.over(first, self.sums.window, add, (k.i32(0),), ["total"])[0]
+        return over_window(k, first, sums.window, add, (k.i32(0),), ["total"])[0]
 
-    def over(
-        self,
-        first: SSAValue,
-        window: tuple[Line, ...],
-        body: Callable[[list[SSAValue], Carried], Carried],
-        carried: Carried,
-        names: list[str],
-    ) -> Carried:
-        """`body` for all places of a window, a few at a time."""
-        k = self.k
-        if not window:
-            return body([first], carried)
-        line, *inner = window
 
-        def place(start: SSAValue, i: int) -> SSAValue:
-            return k.add(start, k.index(i * line.stride))
+def over_window(
+    k: Kernel,
+    first: SSAValue,
+    window: tuple[Line, ...],
+    body: Callable[[list[SSAValue], Carried], Carried],
+    carried: Carried,
+    names: list[str],
+    turn: int = TURN,
+) -> Carried:
+    """`body` for all places of a window, so many at a time."""
+    if not window:
+        return body([first], carried)
+    line, *inner = window
+    stride = k.index(line.stride)
 
-        if inner:
+    def start(i: SSAValue) -> SSAValue:
+        return k.add(first, k.mul(i, stride))
 
-            def row(i: SSAValue, carried: Carried) -> Carried:
-                start = k.add(first, k.mul(i, k.index(line.stride)))
-                return self.over(start, tuple(inner), body, carried, names)
+    if inner:
 
-            return k.loop(0, line.count, row, carried, "ky", names)
-        whole = line.count // TURN * TURN if line.count > 2 * TURN else 0
+        def row(i: SSAValue, carried: Carried) -> Carried:
+            rest = tuple(inner)
+            return over_window(k, start(i), rest, body, carried, names, turn)
 
-        def turn(i: SSAValue, carried: Carried) -> Carried:
-            start = k.add(first, k.mul(i, k.index(line.stride)))
-            return body([place(start, j) for j in range(TURN)], carried)
+        return k.loop(0, line.count, row, carried, "ky", names)
 
-        if whole:
-            carried = k.loop(0, whole, turn, carried, "i", names, TURN)
-        for i in range(whole, line.count, TURN):
-            places = range(i, min(i + TURN, line.count))
-            carried = body([place(first, j) for j in places], carried)
-        return carried
+    def places(first: SSAValue, count: int) -> list[SSAValue]:
+        return [k.add(first, k.index(i * line.stride)) for i in range(count)]
+
+    def some(i: SSAValue, carried: Carried) -> Carried:
+        return body(places(start(i), turn), carried)
+
+    whole = line.count // turn * turn if line.count > 2 * turn else 0
+    if whole:
+        carried = k.loop(0, whole, some, carried, "i", names, turn)
+    for i in range(whole, line.count, turn):
+        carried = body(places(start(k.index(i)), min(turn, line.count - i)), carried)
+    return carried

@@ -1,4 +1,4 @@
-"""Means and average pools in words equal the interpreter, in C and on simulated cores."""
+"""Means and pools in words equal the interpreter, in C and on simulated cores."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from networks import (
     Limits,
     add_add,
     add_avg_pool,
+    add_max_pool,
     append,
     lower,
     random_clamp,
@@ -30,8 +31,9 @@ from tinyml.dialects.attributes import (
     TensorAttr,
     WindowAttr,
 )
+from tinyml.dialects.layer import integers
 from tinyml.dialects.network import layers, network_function
-from tinyml.dialects.tinyml import AvgPool2DOp, MeanOp
+from tinyml.dialects.pooling import AvgPool2DOp, MaxPool2DOp, MeanOp, PoolOp
 from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.loops.sums import Line, joined, mean_sums, sum_form, sums_of
@@ -57,15 +59,20 @@ def usual_mean(
 
 
 def usual_pool(
-    r: random.Random, size: tuple[int, ...], kernel: int, stride: int
+    layer: type[PoolOp],
+    clamp: tuple[int, int],
+    size: tuple[int, ...],
+    kernel: int,
+    stride: int,
+    pad: int = 0,
 ) -> ModuleOp:
     b = NetworkBuilder("main")
     x = b.input(size, i8, TensorAttr.get("x"))
-    window = WindowAttr.get((kernel, kernel), (stride, stride))
+    window = WindowAttr.get((kernel, kernel), (stride, stride), (1, 1), (pad,) * 4)
     batch, height, width, channels = size
-    outputs = [(n - kernel) // stride + 1 for n in (height, width)]
+    outputs = [(n + 2 * pad - kernel) // stride + 1 for n in (height, width)]
     y = b.buffer((batch, *outputs, channels), i8)
-    append(b, AvgPool2DOp(x, y, window, random_clamp(r)))
+    append(b, layer(x, y, window, clamp))
     return b.finish([(y, TensorAttr.get("y"))])
 
 
@@ -88,8 +95,24 @@ def usual_modules() -> dict[str, ModuleOp]:
     }
     pools = [((1, 8, 8, 9), 8, 1), ((2, 9, 7, 4), 3, 2), ((1, 5, 5, 6), 2, 1)]
     for i, (size, kernel, stride) in enumerate(pools):
-        found[f"pool_{i}"] = usual_pool(r, size, kernel, stride)
+        clamp = random_clamp(r)
+        found[f"pool_{i}"] = usual_pool(AvgPool2DOp, clamp, size, kernel, stride)
     return found
+
+
+def max_pools() -> dict[str, ModuleOp]:
+    """With and without borders, of sixteen channels, of four, and of single ones."""
+    cases = [
+        ((1, 8, 8, 37), 2, 2, 0),
+        ((2, 9, 7, 20), 3, 1, 0),
+        ((1, 5, 5, 3), 3, 2, 1),
+        ((1, 6, 6, 23), 5, 1, 2),
+        ((1, 6, 9, 16), 6, 1, 0),
+    ]
+    return {
+        f"max_{i}": usual_pool(MaxPool2DOp, (-128, 127), *case)
+        for i, case in enumerate(cases)
+    }
 
 
 def check(modules: dict[str, ModuleOp], pipeline: str, tmp_path: Path):
@@ -114,7 +137,20 @@ def test_usual_layers_have_forms(tmp_path: Path):
     check(modules, "@default", tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["mean", "avg_pool"])
+def test_max_pools(tmp_path: Path):
+    check(max_pools(), "@default", tmp_path)
+
+
+@pytest.mark.parametrize("name", max_pools())
+def test_max_pools_on_the_core(name: str, tmp_path: Path):
+    module = max_pools()[name]
+    (layer,) = layers(network_function(module))
+    assert isinstance(layer, MaxPool2DOp)
+    count = check_on_core(module, tmp_path)
+    assert count or any(integers(layer.window.pad))
+
+
+@pytest.mark.parametrize("kind", ["mean", "avg_pool", "max_pool"])
 def test_layers(kind: str, tmp_path: Path):
     limits = Limits(size=9, channels=11, kernel=4)
     modules = {
@@ -134,7 +170,7 @@ def test_on_the_core(number: int, tmp_path: Path):
 
 
 def test_networks_that_share_bytes(tmp_path: Path):
-    kinds = [add_avg_pool, add_avg_pool, add_add]
+    kinds = [add_avg_pool, add_max_pool, add_add]
     modules = {
         f"net_{seed}": random_network(
             random.Random(f"sums {seed}"), 5, Limits(size=7, channels=6), kinds
