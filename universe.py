@@ -19,6 +19,7 @@ PASSES = {
         "ConvertLayersToLoopsPass",
     ),
     "tinyml-count-macs": ("count_macs", "CountMacsPass"),
+    "tinyml-fill-memory": ("fill_memory", "FillMemoryPass"),
     "tinyml-fold-constants": ("fold_constants", "FoldConstantsPass"),
     "tinyml-fold-dead-channels": (
         "fold_dead_channels",
