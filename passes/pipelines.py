@@ -14,7 +14,7 @@ FOLDING = (
     "tinyml-fold-constants,tinyml-fold-reshape,tinyml-fold-lookups,"
     "tinyml-fuse-activation,tinyml-fold-pad,tinyml-fold-dead-channels"
 )
-FAST_KERNELS = "tinyml-select-kernels{words=all}"
+FAST_KERNELS = "tinyml-select-kernels{words=all core=cortex-m4}"
 SMALL_KERNELS = "tinyml-select-kernels{words=free}"
 SHORT_KERNELS = "tinyml-select-kernels{words=all shared=true unroll=4 least=1}"
 FAST = f"{FOLDING}{{multiple=4}},{FAST_KERNELS}"
@@ -23,7 +23,8 @@ SHORT = f"{FOLDING}{{multiple=4}},{SHORT_KERNELS}"
 ORDER = "tinyml-overlap,tinyml-schedule"
 PLANNING = f"{ORDER},tinyml-plan-memory"
 IN_PLACE = (
-    f"{ORDER},tinyml-inplace,tinyml-overlap,tinyml-plan-memory{{strategy=optimal}}"
+    f"{ORDER},tinyml-inplace,tinyml-overlap,tinyml-fill-memory,"
+    "tinyml-plan-memory{strategy=optimal}"
 )
 
 
