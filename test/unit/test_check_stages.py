@@ -33,7 +33,7 @@ from tinyml.passes.pipelines import LOWERING
 from tinyml.passes.plan_memory import with_offsets
 from tinyml.passes.stage_plan import planned_stage, refusal, stage_below
 
-LOWERED = LOWERING.removesuffix(",tinyml-check-memory")
+LOWERED = LOWERING.replace(",tinyml-check-memory", "")
 PLANS = ("tinyml-plan-memory", "tinyml-plan-memory{strategy=optimal alignment=1}")
 TINY = Limits(size=5, channels=2, kernel=3)
 
