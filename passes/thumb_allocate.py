@@ -25,7 +25,7 @@ thumb.ret %s : !thumb.reg<r0>
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -282,12 +282,17 @@ class ThumbAllocatePass(ModulePass):
     name = "tinyml-thumb-allocate"
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        known: dict[Hashable, Registers] = {}
         for function in op.ops:
             if not isinstance(function, FuncOp):
                 continue
             code = read_code(function)
             if any(line.kind is PushOp for line in code.lines):
                 continue
-            assign(code, find_registers(code))
+            shape, count = code.shape(), len(code.lines)
+            registers = known.get(shape) or find_registers(code)
+            if len(code.lines) == count:
+                known[shape] = registers
+            assign(code, registers)
             save_registers(code)
             write_code(code, function)

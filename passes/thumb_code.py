@@ -8,7 +8,7 @@ for its body; its end reads the flags and what goes around, and writes what is l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -91,6 +91,12 @@ class Code:
     def copy(self) -> Code:
         lists = list(self.lines), list(self.types), list(self.hints)
         return Code(self.name, self.arguments, *lists)
+
+    def shape(self) -> Hashable:
+        """The same for functions that differ in immediates, locations and names."""
+        lines = tuple((line.kind, line.reads, line.writes) for line in self.lines)
+        registers = tuple(map(self.register, range(len(self.types))))
+        return self.arguments, lines, tuple(map(type, self.types)), registers
 
     def new(self, type: Attribute, hint: str | None = None) -> int:
         """One more value."""

@@ -11,16 +11,15 @@ order, as memory. At each step one of the instructions that may come next is tak
 - Cortex-M7: what can issue first; among those multiplies, then the longest path.
 
 No order needs more registers than the limit, unless the given one does: whatever is
-taken leaves enough of them for the rest in the given order. Loads may leave some alone:
-several orders are tried, and the best by the cycle model is taken, which may be the
-given one.
+taken leaves enough of them for the rest in the given order, which stays if the cycle
+model finds nothing better in the other.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -37,8 +36,6 @@ from tinyml.backend.target_machine import Core
 
 CHOICES = 12
 """So many loads, and so many others, that may come next are looked at."""
-SPARED = 4
-"""Loads leave at most so many registers alone."""
 
 
 @dataclass
@@ -199,17 +196,18 @@ class Pressure:
                 self.dies[left[value]] += 1
         return peak
 
-    def allows(self, order: Sequence[int], limit: int) -> bool:
+    def allows(self, order: Iterable[int], limit: int) -> bool:
         """Whether these instructions, next in this order, stay within a limit."""
-        problem, alive = self.problem, self.alive
+        problem, uses, alive = self.problem, self.uses, self.alive
+        reads, written, kept = problem.reads, problem.written, problem.kept
         used: dict[int, int] = {}
         for index in order:
-            for value in problem.reads[index]:
+            for value in reads[index]:
                 number = used.get(value, 0) + 1
                 used[value] = number
-                if number == self.uses[value] and not problem.kept[value]:
+                if number == uses[value] and not kept[value]:
                     alive -= 1
-            if alive + problem.written[index] > limit:
+            if alive + written[index] > limit:
                 return False
             alive += problem.lasting[index]
         return True
@@ -281,13 +279,11 @@ class Greedy:
     what is left could not follow in the given order.
     """
 
-    def __init__(self, core: Core, problem: Problem, limit: int, load_limit: int):
-        self.problem, self.limit, self.load_limit = problem, limit, load_limit
+    def __init__(self, core: Core, problem: Problem, limit: int):
+        self.problem, self.limit = problem, limit
         self.pressure = Pressure(problem)
         self.ranks = RANKS[core](problem, self.pressure)
         self.order: list[int] = []
-        self.highest_load = 0
-        """The most registers in use at a load of those that were thought of."""
         self.loads = [i.name in LOADS for i in problem.instructions]
         self.done = [False] * len(self.loads)
         self.first = self.furthest = 0
@@ -296,14 +292,11 @@ class Greedy:
     def is_safe(self, index: int) -> bool:
         if index == self.first:
             return True
-        if self.loads[index]:
-            at = self.pressure.at(index)
-            if at > self.load_limit:
-                return False
-            self.highest_load = max(self.highest_load, at)
-        rest = range(self.first, max(self.furthest, index) + 1)
-        left = [later for later in rest if not self.done[later] and later != index]
-        return self.pressure.allows([index, *left], self.limit)
+        order = [index]
+        for later in range(self.first, max(self.furthest, index) + 1):
+            if not self.done[later] and later != index:
+                order.append(later)
+        return self.pressure.allows(order, self.limit)
 
     def choices(self, ready: Sequence[int]) -> list[int]:
         """The first of those that may come next, loads and others."""
@@ -371,18 +364,15 @@ def list_schedule(
     kept: AbstractSet[str],
     limit: int,
 ) -> Order:
-    """The best order found."""
+    """An order that is no worse than the given one."""
     problem = make_problem(instructions, registers, kept)
     best = list(range(len(instructions)))
     limit = max(limit, peak_pressure(problem, best))
     fewest = cycles(core, instructions)
     least = fewest_cycles(core, instructions)
-    load_limit = limit
-    while load_limit >= limit - SPARED and fewest > least:
-        greedy = Greedy(core, problem, limit, load_limit)
-        found = cycles(core, [instructions[index] for index in greedy.order])
+    if fewest > least:
+        order = Greedy(core, problem, limit).order
+        found = cycles(core, [instructions[index] for index in order])
         if found < fewest:
-            best, fewest = greedy.order, found
-        # Any limit that no load came near would lead to the same order.
-        load_limit = greedy.highest_load - 1
+            best, fewest = order, found
     return Order(best, fewest, least)

@@ -50,11 +50,7 @@ class Relief:
         for place, line in enumerate(values.code.lines):
             if issubclass(line.kind, MOVES):
                 self.counts[2 * place + 1] = self.counts[2 * place + 2] = NEVER
-        self.open = {
-            value: values.candidate(value)
-            for value in range(len(values.spans))
-            if values.code.is_kind(value, CoreRegisterType)
-        }
+        self.open = dict(values.candidates)
         self.known: dict[int, tuple[int, Plan | None]] = {}
         """How to move a value, found when so many numbers of its life were crowded."""
         while (crowded := crowd(self.counts, limits)).numbers:
@@ -65,17 +61,19 @@ class Relief:
 
     def possible(self, crowded: Crowd) -> dict[int, Plan]:
         """
-        How to move the values that may be moved. Nothing becomes crowded, so that a
-        plan stays what it is as long as as much of the value's life is.
+        How to move the values that may be moved. Nothing becomes crowded: a plan stays
+        what it is as long as as much of the value's life is, and none comes up again.
         """
         is_full = max(self.kept) >= len(FPU)
         found: dict[int, Plan] = {}
-        for value, candidate in self.open.items():
+        for value, candidate in list(self.open.items()):
             count = crowded.count(candidate.span)
             known = self.known.get(value)
             if known is None or known[0] != count:
                 known = self.known[value] = count, plan(candidate, crowded)
-            if known[1] is not None and (not is_full or self.has_room(value)):
+            if known[1] is None:
+                del self.open[value]
+            elif not is_full or self.has_room(value):
                 found[value] = known[1]
         return found
 

@@ -25,7 +25,7 @@ becomes, as two loads in a row cost one cycle less,
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -64,7 +64,6 @@ class Schedule:
         self.runs = find_runs(code)
         self.limits = [MOST] * len(self.runs)
         """Values that may be alive in each run."""
-        self.code = code
         self.order()
 
     @property
@@ -80,16 +79,18 @@ class Schedule:
             yield places, order.cycles * often, order.least * often
 
     def order(self) -> None:
-        code = self.given.copy()
+        self.places = list(range(len(self.given.lines)))
+        """Of all lines, in order."""
         self.orders = [
             best_order(run, self.core, limit)
             for (_, run), limit in zip(self.runs, self.limits, strict=True)
         ]
         for (places, _), order in zip(self.runs, self.orders, strict=True):
-            code.lines[places.start : places.stop] = [
-                self.given.lines[places.start + index] for index in order.indices
+            self.places[places.start : places.stop] = [
+                places.start + index for index in order.indices
             ]
-        self.code = code
+        self.code = self.given.copy()
+        self.code.lines = [self.given.lines[place] for place in self.places]
 
     def find_registers(self) -> bool:
         """Makes runs use fewer registers until the allocator finds some for all."""
@@ -117,10 +118,16 @@ class ThumbSchedulePass(ModulePass):
     """The core to suit."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        known: dict[Hashable, Sequence[int]] = {}
         for function in op.ops:
-            if isinstance(function, FuncOp):
-                code = read_code(function)
-                insert_copies(code)
+            if not isinstance(function, FuncOp):
+                continue
+            code = read_code(function)
+            insert_copies(code)
+            shape = code.shape()
+            if shape not in known:
                 schedule = Schedule(code, self.core)
-                found = schedule.code if schedule.find_registers() else code
-                write_code(found, function)
+                fits = schedule.find_registers()
+                known[shape] = schedule.places if fits else range(len(code.lines))
+            code.lines = [code.lines[place] for place in known[shape]]
+            write_code(code, function)

@@ -32,7 +32,7 @@ thumb.str %end_2, %end_2, 0 : !thumb.reg, !thumb.reg
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -48,6 +48,7 @@ from tinyml.passes.thumb_copies import insert_copies
 from tinyml.passes.thumb_relief import Mover, Relief, drop_copies
 from tinyml.passes.thumb_runs import segments, straight_runs
 from tinyml.passes.thumb_schedule import Schedule
+from tinyml.passes.thumb_spill_policy import Plan
 from tinyml.passes.thumb_values import Values
 
 SPARED = 4
@@ -79,21 +80,26 @@ class Spiller:
             start, stop = 2 * places.start + 1, 2 * places.stop + 1
             numbers[start:stop] = [own] * (stop - start)
         relief = Relief(self.values, numbers)
-        found = Mover(self.values, relief.plans).code
-        if relief.plans:
-            drop_copies(found, self.copies)
-        return relief, found
+        return relief, self.moved(relief.plans)
 
-    def fit(self) -> tuple[int, Code | None]:
-        """
-        The highest limit for which the allocator finds registers, and the code, unless
-        nothing has to be moved or nothing helps.
-        """
-        for limit in range(self.registers, self.registers - SPARED, -1):
+    def moved(self, plans: Mapping[int, Plan]) -> Code:
+        """The code with values moved."""
+        found = Mover(self.values, plans).code
+        if plans:
+            drop_copies(found, self.copies)
+        insert_copies(found)
+        return found
+
+    def fit(self) -> Mapping[int, Plan]:
+        """How to move as few values as it takes for the allocator to find registers."""
+        for limit in self.limits():
             relief, found = self.relieve(limit, {})
             if short_of_registers(found) is None:
-                return limit, found if relief.plans else None
-        return self.registers, None
+                return relief.plans
+        return {}
+
+    def limits(self) -> range:
+        return range(self.registers, self.registers - SPARED, -1)
 
     def peak(self, relief: Relief, run: int) -> int:
         """The most values alive in a run."""
@@ -109,7 +115,6 @@ class Trial:
     ):
         self.limit, self.limits = limit, dict(limits)
         self.relief, self.code = spiller.relieve(limit, limits)
-        insert_copies(self.code)
         self.schedule = Schedule(self.code, core)
 
     def wasteful_runs(self) -> list[int]:
@@ -125,24 +130,22 @@ class Trial:
         )
 
 
-def fastest(spiller: Spiller, core: Core, limit: int) -> Trial | None:
+def fastest(spiller: Spiller, core: Core) -> Trial | None:
     """
     What the scheduler makes the best of: it has more registers for a run of which more
     values were moved. Runs are tried one after the other.
     """
-    least = spiller.registers - SPARED
-    tries = (Trial(spiller, core, n, {}) for n in range(limit, least, -1))
-    best = next((trial for trial in tries if trial.schedule.find_registers()), None)
+    trials = (Trial(spiller, core, limit, {}) for limit in spiller.limits())
+    best = next((trial for trial in trials if trial.schedule.find_registers()), None)
     if best is None:
         return None
-    limit = best.limit
     for run in best.wasteful_runs():
         if run not in spiller.runs:
             continue
         misses, last, peak = 0, best, spiller.peak(best.relief, run)
         while misses < MISSES:
             peak -= 1
-            trial = Trial(spiller, core, limit, {**best.limits, run: peak})
+            trial = Trial(spiller, core, best.limit, {**best.limits, run: peak})
             if trial.relief.plans == last.relief.plans:
                 break
             last = trial
@@ -157,16 +160,10 @@ def fastest(spiller: Spiller, core: Core, limit: int) -> Trial | None:
     return best
 
 
-def spilled(code: Code, registers: int, core: Core | None) -> Code | None:
-    """The code with values moved; None if none are."""
-    spiller = Spiller(code, registers)
-    limit, found = spiller.fit()
-    if core is None:
-        return found
-    best = fastest(spiller, core, limit)
-    if best is None:
-        return found
-    return best.code if best.relief.plans else None
+def best_plans(spiller: Spiller, core: Core | None) -> Mapping[int, Plan]:
+    """How to move values of a function, if that has to be or makes it faster."""
+    best = None if core is None else fastest(spiller, core)
+    return spiller.fit() if best is None else best.relief.plans
 
 
 @dataclass(frozen=True)
@@ -182,8 +179,13 @@ class ThumbSpillPass(ModulePass):
     """The core for which more is moved if that makes schedules faster."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
+        known: dict[Hashable, Mapping[int, Plan]] = {}
         for function in op.ops:
-            if isinstance(function, FuncOp):
-                code = spilled(read_code(function), self.registers, self.core)
-                if code is not None:
-                    write_code(code, function)
+            if not isinstance(function, FuncOp):
+                continue
+            code = read_code(function)
+            shape, spiller = code.shape(), Spiller(code, self.registers)
+            if shape not in known:
+                known[shape] = best_plans(spiller, self.core)
+            if known[shape]:
+                write_code(spiller.moved(known[shape]), function)

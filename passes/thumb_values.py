@@ -5,15 +5,17 @@ What reads the values of a `thumb` function, and which of them are easily made a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from itertools import groupby
 
 from xdsl.ir import Attribute
 
 from tinyml.dialects.thumb_alu import Constant, VmovFromFpuOp
 from tinyml.dialects.thumb_control import LoopOp, RepeatNeOp
+from tinyml.dialects.thumb_registers import CoreRegisterType
 from tinyml.passes.thumb_code import Code, Line, ends_of_loops
 from tinyml.passes.thumb_liveness import alive, lives
-from tinyml.passes.thumb_spill_policy import Candidate, Inside, Read
+from tinyml.passes.thumb_spill_policy import Candidate, Crowd, Inside, Read, plan
 
 AT_HAND = (Constant, VmovFromFpuOp)
 """What makes values that another such instruction makes as well."""
@@ -33,7 +35,6 @@ class Values:
         self.around: list[tuple[int, ...]] = []
         """For each line the loops that it is in, by the places where they begin."""
         self.ends = ends_of_loops(code.lines)
-        self.candidates: dict[int, Candidate] = {}
         around: tuple[int, ...] = ()
         for place, line in enumerate(code.lines):
             self.around.append(around)
@@ -63,13 +64,21 @@ class Values:
 
     def candidate(self, value: int) -> Candidate:
         """A value as one that could be kept elsewhere."""
-        if value not in self.candidates:
-            depth = self.depths[value]
-            reads = self.nested(dict.fromkeys(self.reads[value]), depth)
-            is_free = self.at_hand(value) is not None
-            found = Candidate(self.spans[value], depth, reads, is_free)
-            self.candidates[value] = found
-        return self.candidates[value]
+        depth = self.depths[value]
+        reads = self.nested(dict.fromkeys(self.reads[value]), depth)
+        is_free = self.at_hand(value) is not None
+        return Candidate(self.spans[value], depth, reads, is_free)
+
+    @cached_property
+    def candidates(self) -> dict[int, Candidate]:
+        """The values that it may help to keep elsewhere."""
+        everywhere = Crowd(range(-1, 2 * len(self.code.lines)))
+        core = (
+            (value, self.candidate(value))
+            for value in range(len(self.spans))
+            if self.code.is_kind(value, CoreRegisterType)
+        )
+        return {value: found for value, found in core if plan(found, everywhere)}
 
     def nested(self, places: Iterable[int], depth: int) -> tuple[Read, ...]:
         """Places in order, those in a loop at a depth put together."""
