@@ -107,7 +107,7 @@ class SelectKernelsPass(ModulePass):
     kernel of words, which is fast and takes much code.
     """
 
-    core: Literal["", "cortex-m4"] = ""
+    core: Literal["", "cortex-m4", "cortex-m7"] = ""
     """
     Takes what is fastest on a core, by `kernel_costs.py`, and says how many cycles each
     layer takes (`tinyml.cycles`); "" takes what usually is.

@@ -21,7 +21,7 @@ from tinyml.passes.kernel_costs import costs, cycles, work_cycles
 from tinyml.passes.kernel_work import Work, kernel_work
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 
-CORES = ["cortex-m4"]
+CORES = ["cortex-m4", "cortex-m7"]
 KERNELS = {
     method: KernelAttr.get(Traversal.EITHER, method=method)
     for method in Method
