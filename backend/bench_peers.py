@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tinyml.backend.bench import BenchOptions, BenchRow, bench_models
 
 BASELINES = Path(__file__).parent / "baselines.json"
 """What the peers take on the same simulated cores."""
@@ -78,9 +80,17 @@ def cmsis_nn(core: str, model: str, io: str) -> Peer | None:
     return next((peer for peer in peers(core, model) if peer.peer == CMSIS_NN), None)
 
 
-def compared_models(io: str) -> list[str]:
-    """The networks that peers were run on, with such inputs and outputs."""
-    return [model for model, of in baselines()["io"].items() if of == io]
+def bench_peers(
+    folder: Path, names: Sequence[str], options: BenchOptions, io: str | None
+) -> Iterator[BenchRow]:
+    """
+    A row for each of the named networks, or of those that peers were run on, with the
+    inputs and outputs that they were run with.
+    """
+    run: Mapping[str, str] = baselines()["io"]
+    for model in names or [model for model, of in run.items() if io in (None, of)]:
+        with_io = replace(options, io=io or run.get(model, "model"))
+        yield from bench_models(folder, [model], with_io)
 
 
 COLUMNS = (

@@ -201,7 +201,11 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument(
         "--objective", choices=["ram", "cycles", "size"], default="cycles"
     )
-    bench.add_argument("--io", choices=["model", "quantized"], default="model")
+    bench.add_argument(
+        "--io",
+        choices=["model", "quantized"],
+        help="as of compile; default: model, with --peers as peers were run",
+    )
     bench.add_argument("--sets", type=int, help="input sets to run; default: all")
     bench.add_argument(
         "--layers", action="store_true", help="compare every layer too, natively"
@@ -403,19 +407,19 @@ def command_bench(args: argparse.Namespace) -> int:
         args.sets,
         args.layers,
         args.objective,
-        args.io,
+        args.io or "model",
         check_alignment=args.check_alignment,
     )
     if args.compilers:
         return compare_compilers(args, options)
-    names = args.names
     if args.peers:
-        names = names or bench_peers.compared_models(args.io)
+        found = bench_peers.bench_peers(args.models, args.names, options, args.io)
         print(bench_table.aligned(bench_peers.COLUMNS, bench_peers.WIDTHS))
     else:
+        found = bench.bench_models(args.models, args.names, options)
         print(bench_table.text_line(bench_table.COLUMNS))
     rows: list[bench.BenchRow] = []
-    for row in bench.bench_models(args.models, names, options):
+    for row in found:
         rows.append(row)
         lines = [bench_table.text_line(bench_table.cells(row))]
         if args.functions:
@@ -440,7 +444,7 @@ def bench_command(args: argparse.Namespace) -> str:
     """The command line without what differs from place to place."""
     words = ["tinyml bench", *args.names, "--models MODELS", f"--target {args.target}"]
     words += [] if args.objective == "cycles" else [f"--objective {args.objective}"]
-    words += [] if args.io == "model" else [f"--io {args.io}"]
+    words += [] if args.io is None else [f"--io {args.io}"]
     words += [] if args.sets is None else [f"--sets {args.sets}"]
     flags = ("layers", "check_alignment", "functions", "peers", "compilers")
     given = [f"--{flag.replace('_', '-')}" for flag in flags if getattr(args, flag)]

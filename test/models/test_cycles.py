@@ -38,7 +38,7 @@ CYCLES = {
 OF_CMSIS_NN = 0.4
 """Of the cycles that TFLite Micro with CMSIS-NN takes on Cortex-M7 at most."""
 
-MISSED = {"mlperf_ad01": 0.426, "mlperf_kws_dscnn": 0.433}
+MISSED = {"mlperf_ad01": 0.411}
 """Networks that take more so far."""
 
 CODE = {"cycles": 32 << 10, "size": 16 << 10}

@@ -194,6 +194,9 @@ def test_peers(cli: Cli):
     assert "no peer was run" in told.out
     told = cli("tinyml", "bench", "--models", "models", "--peers", "--io", "quantized")
     is_refusal(told._replace(out=""), "there is no model 'te_vww'")
+    add_model("te_vww")
+    told = cli("tinyml", "bench", "te_vww", "--models", "models", "--peers")
+    assert "TinyEngine" in told.out
 
 
 def test_figures_of_peers():
