@@ -15,7 +15,7 @@ Pure functions on arrays; what layers compute they ask the interpreter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -52,6 +52,15 @@ class PairForm:
 
     first: int
     second: int
+    offset: int
+    bits: int
+
+
+@dataclass(frozen=True)
+class LineForm:
+    """`(x * factor + offset) >> bits`, in words, before it is clamped."""
+
+    factor: int
     offset: int
     bits: int
 
@@ -168,6 +177,26 @@ def pair_form(
     return None
 
 
+def line_form(
+    numbers: np.ndarray,
+    results: np.ndarray,
+    slope: float,
+    clamp: tuple[int, int],
+    all_bits: Sequence[int] = range(MOST_BITS, LEAST_BITS - 1, -1),
+) -> LineForm | None:
+    """A form of a function of small numbers, as `pair_form` finds one of two bytes."""
+    for bits in all_bits:
+        center = round(slope * (1 << bits))
+        if abs(center) >= 1 << 24:
+            continue
+        inside = limits(results, clamp, bits)
+        for (factor,) in near((center,)):
+            offset = middle_offset(numbers * factor, inside)
+            if offset is not None:
+                return LineForm(factor, offset, bits)
+    return None
+
+
 def number_form(
     numbers: np.ndarray, results: np.ndarray, slope: float, clamp: tuple[int, int]
 ) -> NumberForm | None:
@@ -216,23 +245,21 @@ def slopes_form(
         return None
     x = BYTES - zero
     above, below = x >= 0, x < 0
-    least, end = limits(results, (-128, 127), SLOPE_BITS)
 
-    def line(slope: float, channel: int, part: np.ndarray) -> tuple[int, int] | None:
-        inside = least[channel, part], end[channel, part]
-        for (factor,) in near((round(slope * (1 << SLOPE_BITS)),)):
-            offset = middle_offset(factor * x[part], inside) if part.any() else 0
-            if offset is not None:
-                return factor, offset
-        return None
+    def line(slope: float, channel: int, part: np.ndarray) -> LineForm | None:
+        if not part.any():
+            return LineForm(0, 0, SLOPE_BITS)
+        function = x[part], results[channel, part]
+        return line_form(*function, slope, (-128, 127), [SLOPE_BITS])
 
     up = line(positive, 0, above)
-    down = [line(slope, c, below) for c, slope in enumerate(negative.tolist())]
-    found = [pair for pair in down if pair is not None]
-    if up is None or len(found) < len(down):
+    lines = [line(slope, c, below) for c, slope in enumerate(negative.tolist())]
+    down = [found for found in lines if found is not None]
+    if up is None or len(down) < len(lines):
         return None
     return SlopesForm(
-        *up,
-        tuple(slope - up[0] for slope, _ in found),
-        tuple(offset - up[1] for _, offset in found),
+        up.factor,
+        up.offset,
+        tuple(found.factor - up.factor for found in down),
+        tuple(found.offset - up.offset for found in down),
     )

@@ -13,8 +13,8 @@ from xdsl.dialects import arith
 from xdsl.dialects.builtin import i32
 from xdsl.ir import SSAValue
 
-from tinyml.dialects.acle import SmmlaOp, SmmlarOp, SsatOp
-from tinyml.passes.byte_forms import HighForm, NumberForm, PairForm
+from tinyml.dialects.acle import SmmlaOp, SmmlarOp, SsatOp, UsatOp
+from tinyml.passes.byte_forms import HighForm, LineForm, NumberForm, PairForm
 from tinyml.passes.loops.kernel import WRAP, Carried, Kernel
 
 TOGETHER = 4
@@ -85,6 +85,8 @@ def clamped_shift(
     """`word >> bits` between two bytes."""
     if clamp == (-128, 127):
         return k.insert(SsatOp(word, 8, asr=bits), "clamped")
+    if clamp == (0, 255):
+        return k.insert(UsatOp(word, 8, asr=bits), "clamped")
     return k.clamp(k.shr(word, k.i32(bits)), *clamp)
 
 
@@ -98,6 +100,15 @@ def pair_value(
         share = arith.MuliOp(k.extend(byte, i32), k.i32(factor), overflow=WRAP)
         total = k.insert(arith.AddiOp(k.insert(share), total, overflow=WRAP), "total")
     return clamped_shift(k, total, form.bits, clamp)
+
+
+def line_value(
+    k: Kernel, form: LineForm, number: SSAValue, clamp: tuple[int, int]
+) -> SSAValue:
+    """What a form makes of a word."""
+    share = arith.MuliOp(number, k.i32(form.factor), overflow=WRAP)
+    total = arith.AddiOp(k.insert(share), k.i32(form.offset), overflow=WRAP)
+    return clamped_shift(k, k.insert(total, "total"), form.bits, clamp)
 
 
 def number_value(

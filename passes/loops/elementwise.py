@@ -281,7 +281,14 @@ def lower_lookup(k: Kernel, op: LookupOp, operands: Operands) -> None:
         place = k.add(k.extend(x, i32), k.i32(128))
         return k.load(operands["table"], k.to_index(place))
 
-    map_elements(k, op, [operands["input"]], operands["output"], look_up)
+    x, y = k.flat(operands["input"]), k.flat(operands["output"])
+
+    def group(places: Sequence[SSAValue]) -> None:
+        found = [k.load(x, place) for place in places]
+        for place, value in zip(places, map(look_up, found), strict=True):
+            k.store(value, y, place)
+
+    over_elements(k, prod(shape(op.output)), group)
 
 
 def prelu_tables(op: PReluOp) -> dict[str, np.ndarray]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
 from xdsl.dialects import arith
 from xdsl.dialects.builtin import f32, i32
 from xdsl.ir import SSAValue
 
+from tinyml.dialects.acle import LoadWordOp, StoreWordOp
 from tinyml.dialects.attributes import Rounding
 from tinyml.dialects.constants import is_unsigned
-from tinyml.dialects.layer import buffer_type, integer_range, integers
+from tinyml.dialects.layer import buffer_type, integer_range, integers, shape
 from tinyml.dialects.scaling import DequantizeOp, QuantizeOp, RequantizeOp
 from tinyml.interp.fixed_point import F32_LIMIT
+from tinyml.passes.byte_forms import line_form
+from tinyml.passes.byte_functions import all_bytes, evaluate
+from tinyml.passes.loops.elements import line_value, over_elements
 from tinyml.passes.loops.elementwise import CENTRED_BITS, centred, map_elements
 from tinyml.passes.loops.kernel import Kernel
 from tinyml.passes.loops.operands import Lowerings, Operands
@@ -22,6 +30,52 @@ def element_unsigned(value: SSAValue) -> bool:
 
 
 def lower_requantize(k: Kernel, op: RequantizeOp, operands: Operands) -> None:
+    """By a form if there is one; by words if it only turns over the upper bits."""
+    x, results = all_bytes(op.input), evaluate(op, op.input).table
+    low, high = integer_range(buffer_type(op.output).element_type)
+    if (results.view(np.uint8) == x.view(np.uint8) ^ 0x80).all():
+        lower_flipped(k, op, operands)
+        return
+    slope = op.requant.multiplier.data * 2.0 ** (op.requant.shift.data - 31)
+    numbers, unsigned = x.astype(np.int64), element_unsigned(op.input)
+    form = line_form(numbers, results.astype(np.int64), slope, (low, high))
+    if form is None:
+        lower_rounded_requantize(k, op, operands)
+        return
+    source, target = k.flat(operands["input"]), k.flat(operands["output"])
+
+    def group(places: Sequence[SSAValue]) -> None:
+        bytes = [k.load_i32(source, place, unsigned=unsigned) for place in places]
+        for place, byte in zip(places, bytes, strict=True):
+            k.store(line_value(k, form, byte, (low, high)), target, place)
+
+    over_elements(k, prod(shape(op.output)), group, hot=True)
+
+
+def lower_flipped(k: Kernel, op: RequantizeOp, operands: Operands) -> None:
+    """Signed bytes of unsigned ones, or the other way round, of the same scale."""
+    x, y = k.flat(operands["input"]), k.flat(operands["output"])
+    count = prod(shape(op.output))
+
+    def words(places: Sequence[SSAValue]) -> None:
+        bytes = [k.mul(place, k.index(4)) for place in places]
+        for word, byte in [(k.insert(LoadWordOp(x, byte)), byte) for byte in bytes]:
+            flipped = k.insert(arith.XOrIOp(word, k.i32(-0x7F7F7F80)))
+            k.builder.insert(StoreWordOp(flipped, y, byte))
+
+    def rest(places: Sequence[SSAValue]) -> None:
+        for place in places:
+            at = k.add(place, k.index(count // 4 * 4))
+            flipped = arith.XOrIOp(k.load_i32(x, at), k.i32(-128))
+            k.store(k.insert(flipped), y, at)
+
+    parts = [(count // 4, words, True), (count % 4, rest, False)]
+    for number, body, hot in reversed(parts) if k.backward else parts:
+        if number:
+            over_elements(k, number, body, hot=hot)
+
+
+def lower_rounded_requantize(k: Kernel, op: RequantizeOp, operands: Operands) -> None:
     x_zero, y_zero = integers(op.zero_points)
     factor = constant_factor(k, op.requant)
     low, high = integer_range(buffer_type(op.output).element_type)

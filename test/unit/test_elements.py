@@ -21,6 +21,7 @@ from networks import (
     add_mul,
     add_prelu,
     add_sub,
+    append,
     lower,
     random_inputs,
     random_layer,
@@ -28,12 +29,16 @@ from networks import (
     seeds,
 )
 from scalar_reference import run_layer
-from xdsl.dialects.builtin import ArrayAttr, ModuleOp
+from xdsl.dialects.builtin import ArrayAttr, ModuleOp, i8
+from xdsl.ir import Attribute
 
 from tinyml.dialects.activation import PReluOp
-from tinyml.dialects.attributes import RequantAttr, Rounding
+from tinyml.dialects.attributes import RequantAttr, Rounding, TensorAttr
+from tinyml.dialects.constants import UI8
 from tinyml.dialects.elementwise import MulOp, SumOp
 from tinyml.dialects.layer import LayerOp, integers
+from tinyml.dialects.scaling import RequantizeOp
+from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.byte_forms import (
     BYTES,
@@ -167,6 +172,28 @@ def test_number_forms(r: random.Random):
         assert ends.min() >= WORD_LOW
         assert ends.max() < WORD_END
     np.testing.assert_array_equal(np.clip(words >> form.bits, low, high), results)
+
+
+def requantization(
+    source: Attribute, target: Attribute, factor: RequantAttr, count: int
+) -> ModuleOp:
+    b = NetworkBuilder("main")
+    x = b.input([count], source, TensorAttr.get("x", 0.5, 1))
+    y = b.buffer([count], target)
+    points = [5 if type == i8 else 133 for type in (source, target)]
+    append(b, RequantizeOp(x, y, factor, points, Rounding.DOUBLE))
+    return b.finish([(y, TensorAttr.get("y", 0.5, 1))])
+
+
+ONCE, MORE = RequantAttr(1 << 30, 1), RequantAttr(1234567890, 0)
+
+
+@pytest.mark.parametrize("factor", [ONCE, MORE])
+@pytest.mark.parametrize(("source", "target"), [(i8, UI8), (UI8, i8), (i8, i8)])
+def test_requantization_on_the_core(
+    source: Attribute, target: Attribute, factor: RequantAttr, tmp_path: Path
+):
+    assert check_on_core(requantization(source, target, factor, 75), tmp_path)
 
 
 @pytest.mark.parametrize("kind", KINDS)
