@@ -45,6 +45,7 @@ class RandomLayers:
         self.r = random.Random(seed)
         self.b = NetworkBuilder("main")
         self.outputs: list[SSAValue] = []
+        self.chosen: Rounding | None = None
 
     def finish(self) -> ModuleOp:
         ports = [
@@ -111,7 +112,15 @@ class RandomLayers:
             "rounding": rounding,
         }
 
+    def portable(self, add: AddLayer) -> None:
+        """A layer that is not requantized by high products."""
+        self.chosen = Rounding.SINGLE
+        add(self)
+        self.chosen = None
+
     def rounding(self) -> Rounding:
+        if self.chosen is not None:
+            return self.chosen
         return self.r.choice([Rounding.DOUBLE] * 5 + [Rounding.SINGLE])
 
     def window(self, kernel: tuple[int, int]) -> WindowAttr:
@@ -312,6 +321,17 @@ FAMILIES: dict[str, tuple[int, list[AddLayer]]] = {
         [
             lambda n: n.fully_connected(Method.DOT),
             lambda n: n.fully_connected(Method.DIRECT),
+        ],
+    ),
+    "portable": (
+        2,
+        [
+            lambda n: n.portable(lambda n: n.conv2d(Method.DOT)),
+            lambda n: n.portable(lambda n: n.conv2d(Method.WINOGRAD, (3, 3))),
+            lambda n: n.portable(lambda n: n.conv2d(Method.PLAIN)),
+            lambda n: n.portable(lambda n: n.depthwise(Method.DOT)),
+            lambda n: n.portable(lambda n: n.depthwise(Method.PLAIN)),
+            lambda n: n.portable(lambda n: n.fully_connected(Method.DOT)),
         ],
     ),
     "fully connected plain": (1, [lambda n: n.fully_connected(Method.PLAIN)]),

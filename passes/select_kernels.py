@@ -115,7 +115,7 @@ class SelectKernelsPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         free = [x for x in layers(network_function(op)) if KERNEL not in x.attributes]
-        for layer in worth_winograd(free, self.winograd):
+        for layer in worth_winograd(free, self.winograd, self.core):
             kernel = KernelAttr.get(Traversal.EITHER, method=Method.WINOGRAD)
             layer.attributes[KERNEL] = kernel
         work = sum(layer.macs() for layer in layers(network_function(op)))
