@@ -51,6 +51,7 @@ from tinyml.dialects.tinyml import (
 )
 from tinyml.interp.moving import modes, nearest_places
 from tinyml.interp.resampling import bilinear_taps
+from tinyml.passes.loops.depthwise_direct import columns_together
 from tinyml.passes.loops.dot import PIXELS, is_flat
 from tinyml.passes.loops.fully_connected_dot import is_row
 from tinyml.passes.loops.high_products import high_factors
@@ -213,7 +214,26 @@ def backward_steps(op: LayerOp) -> Steps:
 
 def depthwise_steps(op: DepthwiseConv2DOp) -> Steps:
     channel = np.arange(shape(op.output)[-1]) // op.depth_multiplier
-    return windowed(op, one_each(channel))
+    steps = windowed(op, one_each(channel))
+    return together(op, steps) if kernel_of(op).method is Method.DIRECT else steps
+
+
+def together(op: DepthwiseConv2DOp, steps: Steps) -> Steps:
+    """
+    With neighbouring pixels that are made together: what they see is read before any
+    of their elements, again.
+    """
+    _, _, columns, channels = shape(op.output)
+    counts = columns_together(op)
+    starts = [0]
+    while (end := starts[-1] + counts[starts[-1]]) < columns:
+        starts.append(end)
+    elements = np.array(starts) * channels
+    sizes = np.diff([*starts, columns]) * channels
+    first, end = (ends.reshape(-1, columns * channels) for ends in steps.reads[0])
+    low = np.repeat(np.minimum.reduceat(first, elements, 1), sizes, 1)
+    high = np.repeat(np.maximum.reduceat(end, elements, 1), sizes, 1)
+    return in_order(op, (low, high))
 
 
 def pool_steps(op: PoolOp) -> Steps:

@@ -1,10 +1,13 @@
 """
-A depthwise convolution of the buffers as they are: four channels of a pixel at a time.
+A depthwise convolution of the buffers as they are: four channels of two pixels at a
+time.
 
-Words of two pixels of a window, of four channels each, are turned into four words of
-one channel each (PKHBT, PKHTB, SXTB16), which are multiplied with words of two weights.
-A last pixel without a partner is taken apart by halves. All that a group of channels
-needs besides lies in one stream: start values, weights, factors of requantization.
+Words of two pixels of a window, one above the other and of four channels each, become
+words of one channel each (PKHBT or PKHTB, SXTB16), which are multiplied with words of
+two weights, into the sums of both outputs. So it goes through the window twice, for the
+lower and for the upper two channels. The last of an odd number of rows is taken apart
+by halves. All that two channels need besides lies in one stream: start values, weights,
+factors of requantization.
 
 Pixels whose window reaches over the border take what is inside of it pixel by pixel,
 and channels that make no whole word one by one.
@@ -13,6 +16,7 @@ and channels that make no whole word one by one.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import cast
@@ -26,7 +30,9 @@ from tinyml.dialects.acle import (
     PkhbtOp,
     PkhtbOp,
     SmlabbOp,
+    SmlabtOp,
     SmladOp,
+    SmlatbOp,
     SmlattOp,
     Sxtab16Op,
     Sxtb16Op,
@@ -50,32 +56,53 @@ from tinyml.passes.loops.weighted import (
 GROUP = 4
 """Channels that a word of a pixel holds."""
 
+PIXELS = 2
+"""Neighbours that are computed together."""
+
 
 def paired_weights(op: DepthwiseConv2DOp) -> np.ndarray:
     """
-    For each group of channels its weights in the order of the window: of two taps a
-    word for each channel, of a last one a word for channels 0 and 2, and 1 and 3.
+    For each two channels their weights, [pairs, words]: of two rows of the filter, tap
+    by tap, a word of either channel; of a last row one of both.
     """
+    along_h, along_w = op.window.axes
     groups = op.output_channels // GROUP
-    weights = filters(op)[: groups * GROUP].astype(np.int64).reshape(groups, GROUP, -1)
-    taps = weights.shape[2]
+    weights = filters(op)[: groups * GROUP].astype(np.int64)
+    rows = weights.reshape(2 * groups, 2, along_h.kernel, along_w.kernel)
     words: list[np.ndarray] = []
-    for tap in range(0, taps - 1, 2):
-        low, high = weights[:, :, tap], weights[:, :, tap + 1]
-        words.append((low & 0xFFFF) | high << 16)
-    if taps % 2:
-        low, high = weights[:, :2, -1], weights[:, 2:, -1]
-        words.append((low & 0xFFFF) | high << 16)
+    for row in range(0, along_h.kernel - 1, 2):
+        both = (rows[:, :, row] & 0xFFFF) | rows[:, :, row + 1] << 16
+        words.append(both.transpose(0, 2, 1).reshape(2 * groups, -1))
+    if along_h.kernel % 2:
+        words.append((rows[:, 0, -1] & 0xFFFF) | rows[:, 1, -1] << 16)
     return np.concatenate(words, 1)
+
+
+def columns_together(op: DepthwiseConv2DOp) -> list[int]:
+    """For each column of a row of outputs how many are computed with it."""
+    first, end = inner_columns(op)
+    together = [1] * shape(op.output)[2]
+    for column in range(first, end - 1, PIXELS):
+        together[column : column + PIXELS] = [PIXELS] * PIXELS
+    return together
+
+
+def inner_columns(op: DepthwiseConv2DOp) -> tuple[int, int]:
+    """The outputs of a row whose windows reach over neither side."""
+    width, columns = shape(op.input)[2], shape(op.output)[2]
+    along = op.window.axes[1]
+    first = min(-(-along.pad_before // along.stride), columns)
+    last = (width - along.extent + along.pad_before) // along.stride
+    return first, max(min(last + 1, columns), first)
 
 
 def direct_tables(op: DepthwiseConv2DOp) -> dict[str, np.ndarray]:
     """What the kernel reads besides the layer's constants: the stream of each group."""
     factors = high_factors(op)
     assert factors is not None
-    groups = op.output_channels // GROUP
-    start = start_values(op)[: groups * GROUP].reshape(groups, GROUP)
-    rows = factors[: groups * GROUP].astype(np.int64).reshape(groups, -1)
+    pairs = op.output_channels // GROUP * 2
+    start = start_values(op)[: 2 * pairs].reshape(pairs, 2)
+    rows = factors[: 2 * pairs].astype(np.int64).reshape(pairs, -1)
     stream = np.concatenate([start, paired_weights(op), rows], 1) & 0xFFFFFFFF
     return {"stream": stream.astype(np.uint32).view(np.int32)}
 
@@ -106,10 +133,11 @@ class DirectKernel:
         self.source, self.target = k.flat(self.x.pixels), k.flat(self.y.pixels)
         self.stream = k.flat(operands["stream"])
         _, self.length = buffer_type(operands["stream"]).get_shape()
+        known = high_factors(op)
+        assert known is not None
+        self.columns = known.shape[1]
         self.depth = shape(op.input)[3]
         self.groups = self.depth // GROUP
-        along_h, along_w = op.window.axes
-        self.taps = list(product(range(along_h.kernel), range(along_w.kernel)))
         self.work = prod(op.weights_shape) // op.output_channels
 
     def build(self) -> None:
@@ -126,27 +154,22 @@ class DirectKernel:
         y0 = k.sub(k.mul(oy, k.index(along_h.stride)), k.index(along_h.pad_before))
         return y0, k.add(k.mul(n, k.index(shape(self.op.input)[1])), y0, "iy")
 
-    def is_inside(self, axis: int, first: SSAValue) -> SSAValue | None:
-        """Whether a window that begins there lies inside; None if all do."""
+    def is_inside(
+        self, axis: int, first: SSAValue, together: int = 1
+    ) -> SSAValue | None:
+        """Whether windows from there on lie inside; None if all do."""
         k, along = self.k, self.op.window.axes[axis]
         if not along.pad_before and not along.pad_after:
             return None
         size = shape(self.op.input)[1 + axis]
         low = k.compare("sge", first, k.index(0))
-        return k.both(low, k.compare("slt", first, k.index(size - along.extent + 1)))
-
-    def inner_columns(self) -> tuple[int, int]:
-        """The outputs of a row whose windows reach over neither side."""
-        width, columns = shape(self.op.input)[2], shape(self.op.output)[2]
-        along = self.op.window.axes[1]
-        first = -(-along.pad_before // along.stride)
-        last = (width - along.extent + along.pad_before) // along.stride
-        return min(first, columns), max(min(last + 1, columns), min(first, columns))
+        extent = (together - 1) * along.stride + along.extent
+        return k.both(low, k.compare("slt", first, k.index(size - extent + 1)))
 
     def row(self, n: SSAValue, oy: SSAValue) -> None:
         """A row of outputs of a whole layer."""
         k, columns = self.k, shape(self.op.output)[2]
-        first, end = self.inner_columns()
+        first, end = inner_columns(self.op)
         y0, iy = self.start(n, oy)
 
         def borders(low: int, high: int) -> None:
@@ -177,8 +200,9 @@ class DirectKernel:
         rows = shape(self.op.output)[1]
         row = k.add(k.mul(n, k.index(rows)), oy)
 
-        def pixels(at: SSAValue, count: int) -> None:
-            k.count(count * self.groups * GROUP * self.work)
+        def pixels(at: SSAValue, count: int, together: int) -> None:
+            """So many turns of pixels that are computed together."""
+            k.count(count * together * self.groups * GROUP * self.work)
             x0 = k.mul(at, k.index(along_w.stride))
             x0 = k.sub(x0, k.index(along_w.pad_before))
             windows = self.window_rows(k.pixel(self.x, iy, x0))
@@ -187,19 +211,45 @@ class DirectKernel:
             def pixel(i: SSAValue, _: Carried) -> None:
                 if k.backward:
                     i = k.sub(k.index(count - 1), i, "i")
-                self.pixel(windows, target, i)
+                moved = k.mul(i, k.index(together))
+                self.pixels(windows, target, moved, together)
 
             k.loop(0, count, pixel, hint="i", hot=True)
 
-        def single(ox: SSAValue, _: Carried) -> None:
-            if k.backward:
-                ox = k.sub(k.index(first + end - 1), ox, "ox")
-            self.in_order(lambda: pixels(ox, 1), lambda: self.left(n, oy, ox))
+        def some(together: int) -> Callable[[SSAValue], None]:
+            def turn(ox: SSAValue) -> None:
+                last = [k.add(ox, k.index(j)) for j in range(together)]
+                lefts = [partial(self.left, n, oy, each) for each in last]
+                self.in_order(lambda: pixels(ox, 1, together), *lefts)
 
+            return turn
+
+        pairs = (end - first) // PIXELS
+        behind = first + PIXELS * pairs
+        parts: list[Callable[[], None]] = []
         if self.groups * GROUP < self.depth:
-            k.loop(first, end, single, hint="ox")
+            parts.append(lambda: self.turns(first, pairs, PIXELS, some(PIXELS)))
+            parts.append(lambda: self.turns(behind, end - behind, 1, some(1)))
         else:
-            pixels(k.index(first), end - first)
+            if pairs:
+                parts.append(lambda: pixels(k.index(first), pairs, PIXELS))
+            if behind < end:
+                parts.append(lambda: pixels(k.index(behind), 1, 1))
+        self.in_order(*parts)
+
+    def turns(
+        self, first: int, count: int, step: int, body: Callable[[SSAValue], None]
+    ) -> None:
+        """`body(column)` for some columns, in the kernel's direction."""
+        k = self.k
+
+        def turn(i: SSAValue, _: Carried) -> None:
+            if k.backward:
+                i = k.sub(k.index(count - 1), i, "i")
+            body(k.add(k.mul(i, k.index(step)), k.index(first), "ox"))
+
+        if count:
+            k.loop(0, count, turn, hint="i")
 
     def in_order(self, *parts: Callable[[], None]) -> None:
         """One after the other, in the kernel's direction."""
@@ -211,28 +261,46 @@ class DirectKernel:
         k, along_w = self.k, self.op.window.axes[1]
         y0, iy = self.start(n, oy)
 
-        def column(ox: SSAValue) -> None:
+        def some(ox: SSAValue, together: int) -> None:
             x0 = k.sub(k.mul(ox, k.index(along_w.stride)), k.index(along_w.pad_before))
+            columns = [k.add(ox, k.index(j)) for j in range(together)]
 
             def whole() -> None:
-                k.count(self.groups * GROUP * self.work)
+                k.count(together * self.groups * GROUP * self.work)
                 target = k.pixel(self.y, oy, ox)
                 windows = self.window_rows(k.pixel(self.x, iy, x0))
 
                 def pixel(i: SSAValue, _: Carried) -> None:
-                    self.pixel(windows, target, i)
+                    self.pixels(windows, target, i, together)
 
                 k.loop(0, 1, pixel, hint="i", hot=True)
-                self.left(n, oy, ox)
+                for column in columns:
+                    self.left(n, oy, column)
 
-            conditions = [self.is_inside(0, y0), self.is_inside(1, x0)]
+            def border(i: SSAValue, _: Carried) -> None:
+                self.border(n, oy, k.add(ox, i))
+
+            def borders() -> None:
+                k.loop(0, together, border, hint="i")
+
+            conditions = [self.is_inside(0, y0), self.is_inside(1, x0, together)]
             known = [each for each in conditions if each is not None]
             inside = known[0] if known else None
             if len(known) == 2:
                 inside = k.both(*known)
-            k.either(inside, whole, lambda: self.border(n, oy, ox))
+            k.either(inside, whole, borders)
 
-        k.over_columns(shape(self.op.output)[2], column)
+        assert k.part is not None
+        first, columns = k.part.x, k.part.columns
+        pairs = columns // PIXELS
+
+        def pair(i: SSAValue, _: Carried) -> None:
+            some(k.add(first, k.mul(i, k.index(PIXELS)), "ox"), PIXELS)
+
+        if pairs:
+            k.loop(0, pairs, pair, hint="i")
+        if columns % PIXELS:
+            some(k.add(first, k.index(pairs * PIXELS), "ox"), 1)
 
     def window_rows(self, corner: SSAValue) -> list[tuple[SSAValue, int]]:
         """For each row of a window a pixel, and how many pixels behind it it begins."""
@@ -247,10 +315,14 @@ class DirectKernel:
 
     # Groups of channels of a pixel inside
 
-    def pixel(
-        self, windows: Sequence[tuple[SSAValue, int]], target: SSAValue, i: SSAValue
+    def pixels(
+        self,
+        windows: Sequence[tuple[SSAValue, int]],
+        target: SSAValue,
+        i: SSAValue,
+        together: int,
     ) -> None:
-        """Pixel `i` of some neighbours, from what is said of the first."""
+        """Pixel `i` of some neighbours and those with it, from what the first has."""
         k, along_w = self.k, self.op.window.axes[1]
         across = along_w.stride * self.depth
 
@@ -264,59 +336,79 @@ class DirectKernel:
                 for pixel, behind in windows
             ]
             out = k.add(k.mul(target, k.index(self.depth)), channel)
-            self.group(g, places, k.add(k.mul(i, k.index(self.depth)), out))
+            out = k.add(k.mul(i, k.index(self.depth)), out)
+            for high in range(2):
+                self.half(g, high, places, out, together)
 
         k.loop(0, self.groups, group, hint="g")
 
-    def group(
-        self, g: SSAValue, places: Sequence[tuple[SSAValue, int]], out: SSAValue
+    def half(
+        self,
+        g: SSAValue,
+        high: int,
+        places: Sequence[tuple[SSAValue, int]],
+        out: SSAValue,
+        together: int,
     ) -> None:
-        k, dilation = self.k, self.op.window.axes[1].dilation
-        base = k.mul(g, k.index(self.length))
+        """Channels 0 and 1, or 2 and 3, of a group, for neighbouring pixels."""
+        k, (along_h, along_w) = self.k, self.op.window.axes
+        base = k.mul(g, k.index(2 * self.length))
 
         def word(number: int) -> SSAValue:
-            return k.load(self.stream, k.add(base, k.index(number)))
+            at = k.add(base, k.index(high * self.length + number))
+            return k.load(self.stream, at)
 
-        def load(tap: tuple[int, int]) -> SSAValue:
-            place, behind = places[tap[0]]
-            at = k.add(place, k.index(behind + tap[1] * dilation * self.depth))
+        def load(row: int, column: int) -> SSAValue:
+            place, behind = places[row]
+            at = k.add(place, k.index(behind + column * self.depth))
             return k.insert(LoadWordOp(self.source, at), "x")
 
-        sums = [word(c) for c in range(GROUP)]
-        taken = GROUP
-        for tap in range(0, len(self.taps) - 1, 2):
-            a, b = load(self.taps[tap]), load(self.taps[tap + 1])
-            weights = [word(taken + c) for c in range(GROUP)]
-            taken += GROUP
-            halves = [
-                k.insert(PkhbtOp(a, b, 16), "low"),
-                k.insert(PkhtbOp(b, a, 16), "high"),
-            ]
-            for c in range(GROUP):
-                pair = k.insert(Sxtb16Op(halves[c // 2], 8 * (c % 2)), "pair")
-                sums[c] = k.insert(SmladOp(pair, weights[c], sums[c]), "acc")
-        if len(self.taps) % 2:
-            a = load(self.taps[-1])
-            for odd in range(2):
-                weights = word(taken + odd)
-                pair = k.insert(Sxtb16Op(a, 8 * odd), "pair")
-                for c, multiply in ((odd, SmlabbOp), (odd + 2, SmlattOp)):
-                    sums[c] = k.insert(multiply(pair, weights, sums[c]), "acc")
-        for c, acc in enumerate(sums):
-            self.finish(g, c, acc, k.add(out, k.index(c)))
-
-    def finish(self, g: SSAValue, c: int, acc: SSAValue, out: SSAValue) -> None:
-        """Requantization, zero point, clamp and store of channel `c` of a group."""
-        k = self.k
-        known = high_factors(self.op)
-        assert known is not None
-        columns = known.shape[1]
-        first = self.length - (GROUP - c) * columns
-        base = k.mul(g, k.index(self.length))
-        factors = [
-            k.load(self.stream, k.add(base, k.index(first + i))) for i in range(columns)
-        ]
-        k.store(high_requantized(k, self.op, acc, factors), self.target, out)
+        sums = [[word(c) for c in range(2)]] * together
+        sums = [list(each) for each in sums]
+        taken = 2
+        # By column of all windows: the outputs that see it, and with which tap.
+        seen: dict[int, list[tuple[int, int]]] = {}
+        for u, tap in product(range(together), range(along_w.kernel)):
+            column = u * along_w.stride + tap * along_w.dilation
+            seen.setdefault(column, []).append((u, tap))
+        held = along_w.stride == along_w.dilation
+        for row in range(0, along_h.kernel - 1, 2):
+            weights: dict[int, list[SSAValue]] = {}
+            for column, users in sorted(seen.items()):
+                a, b = load(row, column), load(row + 1, column)
+                for _, tap in users:
+                    if tap not in weights or not held:
+                        numbers = (taken + 2 * tap + c for c in range(2))
+                        weights[tap] = [word(number) for number in numbers]
+                pack = PkhtbOp(b, a, 16) if high else PkhbtOp(a, b, 16)
+                both = k.insert(pack, "both")
+                for c in range(2):
+                    pair = k.insert(Sxtb16Op(both, 8 * c), "pair")
+                    for u, tap in users:
+                        product_sum = SmladOp(pair, weights[tap][c], sums[u][c])
+                        sums[u][c] = k.insert(product_sum, "acc")
+            taken += 2 * along_w.kernel
+        if along_h.kernel % 2:
+            multiply = (SmlatbOp, SmlattOp) if high else (SmlabbOp, SmlabtOp)
+            single: dict[int, SSAValue] = {}
+            for column, users in sorted(seen.items()):
+                a = load(along_h.kernel - 1, column)
+                for _, tap in users:
+                    if tap not in single or not held:
+                        single[tap] = word(taken + tap)
+                for c in range(2):
+                    pair = k.insert(Sxtb16Op(a, 8 * c), "pair")
+                    for u, tap in users:
+                        product_sum = multiply[c](pair, single[tap], sums[u][c])
+                        sums[u][c] = k.insert(product_sum, "acc")
+        columns = self.columns
+        for c in range(2):
+            first = self.length - (2 - c) * columns
+            factors = [word(first + i) for i in range(columns)]
+            for u in range(together):
+                value = high_requantized(k, self.op, sums[u][c], factors)
+                at = k.add(out, k.index(u * self.depth + 2 * high + c))
+                k.store(value, self.target, at)
 
     # Pixels at the border, channels at the end
 
@@ -366,8 +458,15 @@ class DirectKernel:
             carried = (*sums, window.corner)
             *sums, _ = k.loop(*window.rows, filter_row, carried, "ky", hints)
             out = k.add(k.mul(target, k.index(self.depth)), channel)
+            base = k.mul(g, k.index(2 * self.length))
             for c, acc in enumerate(sums):
-                self.finish(g, c, acc, k.add(out, k.index(c)))
+                end = (c // 2 + 1) * self.length - (2 - c % 2) * self.columns
+                factors = [
+                    k.load(self.stream, k.add(base, k.index(end + i)))
+                    for i in range(self.columns)
+                ]
+                value = high_requantized(k, op, acc, factors)
+                k.store(value, self.target, k.add(out, k.index(c)))
 
         self.in_order(
             lambda: k.nest([self.groups], group, ["g"]),
