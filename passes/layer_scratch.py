@@ -25,7 +25,7 @@ def layer_scratch(op: LayerOp, columns: int | None = None) -> int:
     """
     kernel = kernel_of(op)
     if kernel.method is Method.DOT and isinstance(op, Conv2DOp):
-        return dot_scratch(op, columns or shape(op.output)[2])
+        return dot_scratch(op, columns)
     if kernel.method is Method.DOT and isinstance(op, FullyConnectedOp):
         return row_scratch(op)
     if kernel.method is Method.WINOGRAD:

@@ -60,14 +60,23 @@ def is_flat(op: Conv2DOp) -> bool:
     return is_pointwise(op) and all(axis.stride == 1 for axis in op.window.axes)
 
 
-def dot_scratch(op: Conv2DOp, columns: int) -> int:
+def pixels_together(op: Conv2DOp, columns: int | None) -> int:
+    """Pixels that are computed together at most; `columns` are those of a part."""
+    batch, rows, width, _ = shape(op.output)
+    if columns is None:
+        flat = is_flat(op) and high_factors(op) is not None
+        columns = batch * rows * width if flat else width
+    return min(PIXELS, columns)
+
+
+def dot_scratch(op: Conv2DOp, columns: int | None) -> int:
     """
-    Bytes of scratch memory of a kernel that makes so many columns at a time: the
+    Bytes of scratch memory of a kernel, of the whole layer or of so many columns: the
     widened windows of the pixels that are computed together, and their sums unless
     these are requantized at once.
     """
     sums = 0 if high_factors(op) is not None else GROUP
-    return min(PIXELS, columns) * (window_words(op) + sums) * WORD
+    return pixels_together(op, columns) * (window_words(op) + sums) * WORD
 
 
 def packed_weights(op: Conv2DOp) -> Stream:
@@ -161,13 +170,13 @@ class DotKernel:
         self.is_hot = high_factors(op) is not None
         self.factors = self.packed if self.is_hot else operands["factors"]
         self.stream = packed_weights(op)
-        columns = shape(op.output)[2] if k.part is None else k.part.columns
+        columns = None if k.part is None else k.part.columns
         self.windows = Windows(
             k,
             op,
             self.x,
             operands.get("scratch"),
-            min(PIXELS, columns),
+            pixels_together(op, columns),
             operands.get("places"),
         )
         self.pixel: SSAValue | None = None

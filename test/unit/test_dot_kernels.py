@@ -24,10 +24,12 @@ from networks import (
     seeds,
 )
 from test_stages import staged_network
-from xdsl.dialects.builtin import ModuleOp
+from xdsl.dialects.builtin import ModuleOp, i8
 
+from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.kernel import Method, kernel_of
 from tinyml.dialects.network import layers, network_function
+from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.pipelines import LOWERING
 
@@ -76,6 +78,19 @@ def test_layers(kind: str, words: str, tmp_path: Path):
             modules[f"{kind}_{seed}"] = module, module
     assert len(modules) > 50
     check(modules, tmp_path, words)
+
+
+def test_narrow_images(tmp_path: Path):
+    """Pixels of a map of one column are taken together, too."""
+    modules: dict[str, tuple[ModuleOp, ModuleOp]] = {}
+    for height, depth in ((7, 5), (4, 8), (1, 9)):
+        builder = NetworkBuilder("main")
+        x = builder.input([1, height, 1, depth], i8, TensorAttr.get("x", 0.5, 1))
+        limits = Limits(size=9, channels=9, kernel=1)
+        y = add_conv2d(builder, random.Random(height), x, limits)
+        module = builder.finish([(y, TensorAttr.get("y", 0.5, 1))])
+        modules[f"narrow_{height}"] = module, module
+    check(modules, tmp_path)
 
 
 @pytest.mark.parametrize("words", ["all", "free"])
