@@ -1,14 +1,14 @@
 """
 List scheduling of straight code for Cortex-M4 and M7. Pure.
 
-Instructions are those of the cycle model, which is also what judges an order: their
-`reads` and `writes` may name values, registers, or anything else that has to keep its
-order, as memory. At each step one of the instructions that may come next is taken:
+Instructions are those of the cycle model, which is also what judges an order. At each
+step one of the instructions that may come next is taken:
 
 - Cortex-M4: behind a load another one that is cheap there, so that loads come in
   groups; elsewhere what takes no register, and only then, in the given order, what
   takes one: a group begins when nothing else is left.
-- Cortex-M7: what can issue first; among those multiplies, then the longest path.
+- Cortex-M7: what can issue first; among those multiplies; then what is read first, in
+  two variants.
 
 No order needs more registers than the limit, unless the given one does: whatever is
 taken leaves enough of them for the rest in the given order, which stays if the cycle
@@ -17,9 +17,8 @@ model finds nothing better in the other.
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from bisect import insort
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
@@ -31,192 +30,17 @@ from tinyml.backend.cycle_model import (
     m4_cycles,
     m7_block_cycles,
 )
-from tinyml.backend.disassembly import LOADS_SEVERAL, Instruction
+from tinyml.backend.disassembly import Instruction
 from tinyml.backend.target_machine import Core
+from tinyml.passes.thumb_pressure import (
+    Pressure,
+    Problem,
+    make_problem,
+    peak_pressure,
+)
 
 CHOICES = 12
 """So many loads, and so many others, that may come next are looked at."""
-
-
-@dataclass
-class Problem:
-    """Instructions, and which of them have to come before which."""
-
-    instructions: Sequence[Instruction]
-    waits: list[int]
-    """For how many others each waits."""
-    after: list[list[int]]
-    """Those that wait for each."""
-    reads: list[list[int]]
-    """Values of which only so many may be alive, by number, that each reads."""
-    written: list[int]
-    """How many such values each writes."""
-    lasting: list[int]
-    """How many of them are read, or kept."""
-    readers: list[list[int]]
-    """Of each value."""
-    kept: list[bool]
-    """Whether each value is alive at the end."""
-    alive: int
-    """Values alive at the start."""
-    heights: list[int]
-    """Cycles from an instruction to the end, if nothing but data is waited for."""
-
-
-def latency(instruction: Instruction, reader: Instruction, name: str) -> int:
-    """Cycles until a result can be used, on Cortex-M7."""
-    if instruction.name in MULTIPLIES:
-        sums = reader.name in MULTIPLIES and len(reader.operands) == 4
-        return 1 if sums and reader.operands[3] == name else 2
-    return 2 if instruction.name in LOADS | LOADS_SEVERAL else 1
-
-
-class Names:
-    """Numbers of values: a name has a new one each time that it is written."""
-
-    def __init__(self, registers: AbstractSet[str]):
-        self.registers = registers
-        self.numbers: dict[str, int] = {}
-        self.readers: list[list[int]] = []
-
-    def value(self, name: str) -> int:
-        if name not in self.numbers:
-            self.write(name)
-        return self.numbers[name]
-
-    def write(self, name: str) -> int:
-        self.numbers[name] = len(self.readers)
-        self.readers.append([])
-        return self.numbers[name]
-
-    def read(self, name: str, index: int) -> int:
-        value = self.value(name)
-        self.readers[value].append(index)
-        return value
-
-
-def make_problem(
-    instructions: Sequence[Instruction],
-    registers: AbstractSet[str],
-    kept: AbstractSet[str],
-) -> Problem:
-    """
-    What the order of instructions has to keep. `registers` are the names of which only
-    so many may be alive; `kept` are those that are used behind the instructions.
-    """
-    names = Names(registers)
-    writer: dict[str, int] = {}
-    readers: defaultdict[str, list[int]] = defaultdict(list)
-    before: list[set[int]] = []
-    reads: list[list[int]] = []
-    writes: list[list[int]] = []
-    for index, instruction in enumerate(instructions):
-        earlier: set[int] = set()
-        for name in instruction.reads:
-            if name in writer:
-                earlier.add(writer[name])
-            readers[name].append(index)
-        for name in instruction.writes:
-            earlier.update(readers.pop(name, ()))
-            if name in writer:
-                earlier.add(writer[name])
-            writer[name] = index
-        earlier.discard(index)
-        before.append(earlier)
-        reads.append([names.read(n, index) for n in instruction.reads & registers])
-        writes.append([names.write(n) for n in instruction.writes & registers])
-    last = {names.value(name) for name in kept & registers}
-    is_kept = [value in last for value in range(len(names.readers))]
-    written = {value for values in writes for value in values}
-    lasting = [
-        sum(bool(names.readers[value] or is_kept[value]) for value in values)
-        for values in writes
-    ]
-    after: list[list[int]] = [[] for _ in instructions]
-    for index, earlier in enumerate(before):
-        for other in sorted(earlier):
-            after[other].append(index)
-    return Problem(
-        instructions,
-        waits=[len(earlier) for earlier in before],
-        after=after,
-        reads=reads,
-        written=[len(values) for values in writes],
-        lasting=lasting,
-        readers=names.readers,
-        kept=is_kept,
-        alive=len(names.readers) - len(written),
-        heights=heights(instructions, after),
-    )
-
-
-def heights(
-    instructions: Sequence[Instruction], after: Sequence[Sequence[int]]
-) -> list[int]:
-    found = [1] * len(instructions)
-    for index in reversed(range(len(found))):
-        instruction = instructions[index]
-        for later in after[index]:
-            reader = instructions[later]
-            shared = instruction.writes & reader.reads
-            wait = max((latency(instruction, reader, n) for n in shared), default=0)
-            found[index] = max(found[index], wait + found[later])
-    return found
-
-
-class Pressure:
-    """How many values are alive while instructions are put in order."""
-
-    def __init__(self, problem: Problem):
-        self.problem = problem
-        self.alive = problem.alive
-        self.uses = [len(readers) for readers in problem.readers]
-        """By value: how many of its readers are left."""
-        self.left = [sum(readers) for readers in problem.readers]
-        """By value: the sum of their numbers, which is the last one's in the end."""
-        self.dies = [0] * len(problem.reads)
-        """By instruction: values that die if it comes next."""
-        for value, readers in enumerate(problem.readers):
-            if len(readers) == 1 and not problem.kept[value]:
-                self.dies[readers[0]] += 1
-
-    def at(self, index: int) -> int:
-        """Registers in use where an instruction writes, if it comes next."""
-        return self.alive - self.dies[index] + self.problem.written[index]
-
-    def take(self, index: int) -> int:
-        """Puts an instruction next; registers in use where it writes."""
-        problem, uses, left = self.problem, self.uses, self.left
-        peak = self.alive - self.dies[index] + problem.written[index]
-        self.alive += problem.lasting[index] - self.dies[index]
-        for value in problem.reads[index]:
-            uses[value] -= 1
-            left[value] -= index
-            if uses[value] == 1 and not problem.kept[value]:
-                self.dies[left[value]] += 1
-        return peak
-
-    def allows(self, order: Iterable[int], limit: int) -> bool:
-        """Whether these instructions, next in this order, stay within a limit."""
-        problem, uses, alive = self.problem, self.uses, self.alive
-        reads, written, kept = problem.reads, problem.written, problem.kept
-        used: dict[int, int] = {}
-        for index in order:
-            for value in reads[index]:
-                number = used.get(value, 0) + 1
-                used[value] = number
-                if number == uses[value] and not kept[value]:
-                    alive -= 1
-            if alive + written[index] > limit:
-                return False
-            alive += problem.lasting[index]
-        return True
-
-
-def peak_pressure(problem: Problem, order: Sequence[int]) -> int:
-    """The most registers that are in use at once."""
-    pressure = Pressure(problem)
-    return max([problem.alive, *map(pressure.take, order)])
 
 
 def cycles(core: Core, block: Sequence[Instruction]) -> int:
@@ -254,23 +78,43 @@ class M4Ranks:
 
 
 class M7Ranks:
-    """The smaller, the sooner: what can issue; then multiplies; then long paths."""
+    """
+    The smaller, the sooner: what can issue; of that multiplies, in the given order; of
+    others what is read first.
+    """
+
+    patient = False
 
     def __init__(self, problem: Problem, pressure: Pressure):
-        self.problem = problem
+        self.problem, self.pressure = problem, pressure
         self.pipeline = M7Pipeline()
 
     def rank(self, index: int) -> tuple[int, ...]:
-        instruction = self.problem.instructions[index]
-        multiplies = instruction.name in MULTIPLIES
+        problem = self.problem
+        instruction = problem.instructions[index]
         cost = self.pipeline.cost(instruction)
-        return cost, not multiplies, -self.problem.heights[index], index
+        if instruction.name in MULTIPLIES:
+            return cost, 0, index
+        grows = problem.written[index] > self.pressure.dies[index]
+        waits = self.patient and grows and instruction.name not in LOADS
+        return cost, 1 + waits, problem.due[index], index
 
     def take(self, index: int) -> None:
         self.pipeline.issue(self.problem.instructions[index])
 
 
-RANKS = {"cortex-m4": M4Ranks, "cortex-m7": M7Ranks}
+class PatientM7Ranks(M7Ranks):
+    """The same, but only loads take registers that others are about to leave."""
+
+    patient = True
+
+
+Ranks = type[M4Ranks] | type[M7Ranks]
+RANKS: dict[Core, tuple[Ranks, ...]] = {
+    "cortex-m4": (M4Ranks,),
+    "cortex-m7": (PatientM7Ranks, M7Ranks),
+}
+"""What is tried for each core."""
 
 
 class Greedy:
@@ -279,10 +123,10 @@ class Greedy:
     what is left could not follow in the given order.
     """
 
-    def __init__(self, core: Core, problem: Problem, limit: int):
+    def __init__(self, ranks: Ranks, problem: Problem, limit: int):
         self.problem, self.limit = problem, limit
         self.pressure = Pressure(problem)
-        self.ranks = RANKS[core](problem, self.pressure)
+        self.ranks = ranks(problem, self.pressure)
         self.order: list[int] = []
         self.loads = [i.name in LOADS for i in problem.instructions]
         self.done = [False] * len(self.loads)
@@ -320,23 +164,17 @@ class Greedy:
 
     def run(self) -> None:
         problem = self.problem
-        count = len(problem.instructions)
-        by_height = sorted(range(count), key=lambda i: (-problem.heights[i], i))
-        place = [0] * count
-        for number, index in enumerate(by_height):
-            place[index] = number
         waiting = list(problem.waits)
-        ready = sorted(place[i] for i, number in enumerate(waiting) if not number)
+        ready = [index for index, number in enumerate(waiting) if not number]
         while ready:
-            choices = self.choices([by_height[number] for number in ready])
-            choices.sort(key=self.ranks.rank)
+            choices = sorted(self.choices(ready), key=self.ranks.rank)
             best = next(filter(self.is_safe, choices), self.first)
-            del ready[bisect_left(ready, place[best])]
+            ready.remove(best)
             self.take(best)
             for later in problem.after[best]:
                 waiting[later] -= 1
                 if not waiting[later]:
-                    insort(ready, place[later])
+                    insort(ready, later)
 
     def take(self, index: int) -> None:
         self.pressure.take(index)
@@ -370,8 +208,10 @@ def list_schedule(
     limit = max(limit, peak_pressure(problem, best))
     fewest = cycles(core, instructions)
     least = fewest_cycles(core, instructions)
-    if fewest > least:
-        order = Greedy(core, problem, limit).order
+    for ranks in RANKS[core]:
+        if fewest == least:
+            break
+        order = Greedy(ranks, problem, limit).order
         found = cycles(core, [instructions[index] for index in order])
         if found < fewest:
             best, fewest = order, found

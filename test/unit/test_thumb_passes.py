@@ -11,13 +11,9 @@ from tinyml.backend.disassembly import Instruction
 from tinyml.backend.target_machine import Core
 from tinyml.dialects.thumb_shapes import is_modified_immediate
 from tinyml.passes.thumb_coloring import NoRegister, Row, Web, color
-from tinyml.passes.thumb_list_schedule import (
-    cycles,
-    list_schedule,
-    make_problem,
-    peak_pressure,
-)
+from tinyml.passes.thumb_list_schedule import cycles, list_schedule
 from tinyml.passes.thumb_liveness import overlap
+from tinyml.passes.thumb_pressure import make_problem, peak_pressure
 
 NAMES = ("r0", "r1", "r4", "r2")
 ORDER = {"r0": 0, "r1": 1, "r2": 2, "r4": 4}
