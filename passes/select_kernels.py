@@ -97,8 +97,8 @@ class SelectKernelsPass(ModulePass):
 
     unroll: int = 0
     """
-    Words that a turn of the innermost loop of a convolution takes at most; 0 leaves it
-    to the kernel. Fewer take less code, and more time.
+    Words that a turn of the innermost loop of a convolution or a fully connected layer
+    takes at most; 0 leaves it to the kernel. Fewer take less code, and more time.
     """
 
     least: int = 0
@@ -127,7 +127,7 @@ class SelectKernelsPass(ModulePass):
             small = 0 < 100 * layer.macs() < self.least * work
             chosen = plain(layer) if small else self.choose(layer)
             layer.attributes.setdefault(KERNEL, chosen)
-            if self.unroll and isinstance(layer, Conv2DOp):
+            if self.unroll and isinstance(layer, Conv2DOp | FullyConnectedOp):
                 layer.attributes[UNROLL] = IntegerAttr(self.unroll, i64)
             taken = cycles(layer, self.core) if self.core else None
             if taken is not None:

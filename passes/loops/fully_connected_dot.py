@@ -25,6 +25,7 @@ from tinyml.dialects.acle import (
     StoreWordOp,
     Sxtb16Op,
 )
+from tinyml.dialects.kernel import unroll_of
 from tinyml.dialects.layer import LayerOp, integers, shape
 from tinyml.dialects.weighted import Conv2DOp, FullyConnectedOp, WeightedOp
 from tinyml.passes.dot_packing import QUAD, padded
@@ -43,7 +44,7 @@ from tinyml.passes.loops.weighted import constant_array
 GROUPS = (8, 4)
 """Channels that are computed together, and those of a last group of no more."""
 
-QUADS = 4
+QUADS = 8
 """As many of four activations each are taken by a turn of the innermost loop."""
 
 WIDENED = 4
@@ -263,10 +264,11 @@ class RowKernel:
         # Scratch memory holds what makes no quad as if it did.
         length = self.depth if self.scratch is None else padded(self.depth, QUAD)
         whole = length // QUAD
-        looped = whole // QUADS * QUADS if whole > QUADS else 0
+        turn = max(unroll_of(self.op, 2 * QUADS) // 2, 1)
+        looped = whole // turn * turn if whole > turn else 0
         if looped:
             sums = k.loop(
-                0, looped, lambda q, c: quads(q, c, QUADS), sums, "q", hints, QUADS
+                0, looped, lambda q, c: quads(q, c, turn), sums, "q", hints, turn
             )
         sums = quads(k.index(looped), sums, whole - looped)
         if length % QUAD:
@@ -274,8 +276,15 @@ class RowKernel:
             rest = self.rest(x)
             sums = self.multiply(block, g, [lambda w=w: w for w in rest], at, sums)
         first = k.add(k.mul(g, k.index(made.group)), k.index(block.channel))
-        for c, total in enumerate(self.apart(made, sums)[: block.outputs]):
-            self.finish(block, g, c, total, k.add(first, k.index(c), "oc"), y)
+        channels = [k.add(first, k.index(c), "oc") for c in range(block.outputs)]
+        totals = self.apart(made, sums)
+        # All of them before the first store, which loads do not pass.
+        values = [
+            self.finish(block, g, c, totals[c], channel)
+            for c, channel in enumerate(channels)
+        ]
+        for channel, value in zip(channels, values, strict=True):
+            k.store(value, self.y, k.add(y, channel))
 
     def multiply(
         self,
@@ -331,9 +340,8 @@ class RowKernel:
         c: int,
         total: SSAValue,
         channel: SSAValue,
-        y: SSAValue,
-    ) -> None:
-        """Requantization and store of one sum."""
+    ) -> SSAValue:
+        """The output byte of a sum."""
         k, op = self.k, self.op
         k.count(self.depth)
         if self.factors is None:
@@ -344,15 +352,10 @@ class RowKernel:
                     range(block.made.factors), ("multiplier", "power", "times")
                 )
             ]
-            value = high_requantized(k, op, total, factors)
-        else:
-            table = constant_array(op, "requant")
-            factor = table_factor(k, self.factors, channel, table)
-            scaled = requantize(k, total, factor, op.rounding.data)
-            zero_point, wrap = (
-                integers(op.zero_points)[1],
-                may_wrap(factor, op.rounding.data),
-            )
-            shifted = k.add(scaled, k.i32(zero_point), "shifted", wrap)
-            value = k.clamp(shifted, *integers(op.clamp))
-        k.store(value, self.y, k.add(y, channel))
+            return high_requantized(k, op, total, factors)
+        table, zero_point = constant_array(op, "requant"), integers(op.zero_points)[1]
+        factor = table_factor(k, self.factors, channel, table)
+        scaled = requantize(k, total, factor, op.rounding.data)
+        wrap = may_wrap(factor, op.rounding.data)
+        shifted = k.add(scaled, k.i32(zero_point), "shifted", wrap)
+        return k.clamp(shifted, *integers(op.clamp))
