@@ -266,7 +266,10 @@ def test_verifier_and_passes_speak_in_one_sentence(cli: Cli):
     [
         (["--target", "z80"], ["'z80'", "host, cortex-m4"]),
         (["--toolchain", "armcc"], ["'armcc'", "ziglang, arm-none-eabi-gcc"]),
-        (["--pipeline", "@best"], ["'@best'", "@default, @size, @ram, @stages, @reference"]),
+        (
+            ["--pipeline", "@best"],
+            ["'@best'", "@default, @size, @ram, @stages, @reference"],
+        ),
         (["--pipeline", "tinyml-best"], ["tinyml-best"]),
         (["--pipeline", "tinyml-plan-memory{x=1}"], ['"x"', '"strategy"']),
         (["--pipeline", "tinyml-plan-memory{strategy=x}"], ["'x'", "'greedy'"]),

@@ -35,8 +35,8 @@ from tinyml.dialects.tinyml import FullyConnectedOp
 from tinyml.frontend.builder import NetworkBuilder
 from tinyml.interp.run import run_network
 from tinyml.passes.dot_stream import Form
-from tinyml.passes.loops.high_products import high_factors
 from tinyml.passes.loops.fully_connected_dot import blocks
+from tinyml.passes.loops.high_products import high_factors
 from tinyml.passes.pipelines import LOWERING
 
 METHODS = {"all": Method.DOT, "free": Method.DIRECT}
