@@ -185,7 +185,7 @@ class PythonBlockCounter:
         self._entries = {symbol.address for symbol in program.functions}
         self._call = 0
         self._keys = [(0, 0, 0, False)]
-        """Of each call what made it, what was called, where it returns to, if jumped."""
+        """Of each call what made it, what was called, where it returns, if jumped."""
         self._numbers = {self._keys[0]: 0}
         self._times: Counter[int] = Counter()
         engine.hook_add(UC_HOOK_BLOCK, self._on_block)
