@@ -2,7 +2,8 @@
 `tinyml-opt`: `xdsl-opt` plus importers by file extension, named pipelines, and help.
 
 `-p @default` runs a named pipeline; `--list-passes` and `--list-targets` say what each
-pass and target is for. Errors are one line; `--debug` shows where they come from.
+pass and target is for; `--load FILE.py` adds the passes of a file. Errors are one line;
+`--debug` shows where they come from.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import dataclasses
 import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 from xdsl.dialects.builtin import ModuleOp
@@ -22,6 +24,8 @@ from xdsl.xdsl_opt_main import xDSLOptMain
 
 from tinyml.frontend.load import PARSER_ERRORS, describe_parser_error
 from tinyml.passes.pipelines import PIPELINES, expand
+from tinyml.tools.instrumentation import PassInstrumentation, run_passes
+from tinyml.tools.load_passes import load_passes
 from tinyml.universe import PASSES, TARGETS, TINYML_UNIVERSE
 
 
@@ -107,13 +111,37 @@ class TinyMLOptMain(xDSLOptMain):
             action="store_true",
             help="show a traceback where an error comes from",
         )
+        arg_parser.add_argument(
+            "--load",
+            action="append",
+            default=[],
+            type=Path,
+            metavar="FILE.py",
+            help="make the passes that a Python file defines known, by their names",
+        )
 
     def setup_pipeline(self) -> None:
+        for file in self.args.load:
+            for name, factory in load_passes(file).items():
+                self.register_pass(name, factory)
         try:
             self.args.passes = expand(self.args.passes)
             super().setup_pipeline()
         except ValueError as error:
             raise DiagnosticException(str(error)) from error
+
+    def observers(self) -> Sequence[PassInstrumentation]:
+        """What the options ask to look on while passes run."""
+        return ()
+
+    def apply_passes(self, prog: ModuleOp) -> None:
+        run_passes(
+            self.ctx,
+            prog,
+            self.pipeline.passes,
+            self.observers(),
+            verify=not self.args.disable_verify,
+        )
 
     def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
         try:
