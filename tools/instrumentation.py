@@ -2,8 +2,8 @@
 Runs the passes of a pipeline, and tells observers of each of them.
 
 An observer is what MLIR calls pass instrumentation: it sees the module before and after
-every pass and must not change it. `tinyml-opt` has one for each of its options that look
-at a pipeline from outside.
+every pass and must not change it. `tinyml-opt` has one for each of its options that
+look at a pipeline from outside.
 """
 
 from __future__ import annotations
