@@ -45,7 +45,7 @@ from tinyml.passes.pipelines import FOLDING, LOWERING
 
 TINY = Limits(size=5, channels=3, kernel=3)
 SMALL = Limits(size=10, channels=6, kernel=5)
-assert LOWERING.endswith("tinyml-check-memory")
+assert "tinyml-check-memory" in LOWERING
 
 
 def add_same_depthwise(
