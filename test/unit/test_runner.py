@@ -432,7 +432,7 @@ def test_report(compiled: Path):
     assert ram["total"] == ram["arena"] + ram["static"] + ram["stack"]
     assert (ram["input"], ram["output"]) == (128, 5)
     assert ram["stack"] > 0
-    assert set(flash) == {"weights", "tables", "code", "total"}
+    assert set(flash) == {"weights", "tables", "lookup", "code", "total"}
     assert flash["total"] == flash["weights"] + flash["tables"] + flash["code"]
     # int8 filters and int32 biases; each constant fills up to four bytes
     assert flash["weights"] == 72 + 16 + 36 + 16 + 20 + 20

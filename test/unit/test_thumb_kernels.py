@@ -148,9 +148,9 @@ def cycles_per_mac(
         ("cortex-m4", 32, None, 1.10, 1.092),
         ("cortex-m4", 144, None, 0.973, 0.973),
         ("cortex-m4", 144, 8, 0.973, 1.010),
-        ("cortex-m7", 32, None, None, 0.636),
-        ("cortex-m7", 144, None, None, 0.579),
-        ("cortex-m7", 144, 8, None, 0.612),
+        ("cortex-m7", 32, None, None, 0.578),
+        ("cortex-m7", 144, None, None, 0.517),
+        ("cortex-m7", 144, 8, None, 0.557),
     ],
 )
 def test_speed(
