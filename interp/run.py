@@ -42,6 +42,9 @@ from tinyml.interp.tinyml import TinyMLFunctions
 LayerHook = Callable[[Any, np.ndarray], None]
 """Gets a layer, or the call that it became, and the array it has just written."""
 
+RunOp = Callable[[Interpreter, Operation, tuple[Any, ...]], PythonValues]
+"""Runs an op of a network's body on the values of its operands."""
+
 
 def make_interpreter(
     module: ModuleOp,
@@ -81,24 +84,29 @@ def run_network(
     inputs: Sequence[np.ndarray],
     after_layer: LayerHook | None = None,
     check_owners: bool = False,
+    run_op: RunOp = Interpreter.run_op,
 ) -> list[np.ndarray]:
     """
     The outputs of the module's network for these inputs. `after_layer` sees each layer
     with the array it has just written; a layer that is a call now gives unsigned bytes
-    as signed ones.
+    as signed ones. `run_op` may run ops of the network's body in another way than the
+    interpreter does.
 
     With `check_owners`, an InterpretationError is raised if the network, which has to
     be in an arena, reads a byte that was not written for the buffer it reads.
     """
     if any("tinyml.inputs" in op.attributes for op in module.ops):
-        return run_in_arena(module, inputs, after_layer, check_owners)
+        return run_in_arena(module, inputs, after_layer, check_owners, run_op)
     if check_owners:
         raise ValueError("owners are checked in an arena only")
-    return run_on_buffers(module, inputs, after_layer)
+    return run_on_buffers(module, inputs, after_layer, run_op)
 
 
 def run_on_buffers(
-    module: ModuleOp, inputs: Sequence[np.ndarray], after_layer: LayerHook | None
+    module: ModuleOp,
+    inputs: Sequence[np.ndarray],
+    after_layer: LayerHook | None,
+    run_op: RunOp,
 ) -> list[np.ndarray]:
     """Runs a network that has one argument for each resident input and output."""
     function = network_function(module)
@@ -117,7 +125,7 @@ def run_on_buffers(
         for buffer, argument in zip(buffers, function.body.block.args, strict=True)
     ]
     interpreter = make_interpreter(module, inputs=asked)
-    run_body(interpreter, function, arguments, after_layer)
+    run_body(interpreter, function, arguments, after_layer, run_op)
     return buffers[count:]
 
 
@@ -126,6 +134,7 @@ def run_in_arena(
     inputs: Sequence[np.ndarray],
     after_layer: LayerHook | None,
     check_owners: bool,
+    run_op: RunOp,
 ) -> list[np.ndarray]:
     """Runs a network that has its arena for an argument."""
     info = network_info(module)
@@ -145,11 +154,12 @@ def run_in_arena(
             port_array(port)[...] = array
     if check_owners:
         interpreter = make_interpreter(module, OwnedMemRefFunctions(), asked)
-        run_body(interpreter, info.function, [OwnedArray(owned, arena)], after_layer)
+        memory = [OwnedArray(owned, arena)]
+        run_body(interpreter, info.function, memory, after_layer, run_op)
         owned.finish()
     else:
         interpreter = make_interpreter(module, inputs=asked)
-        run_body(interpreter, info.function, [arena], after_layer)
+        run_body(interpreter, info.function, [arena], after_layer, run_op)
     return [port_array(port).copy() for port in info.outputs]
 
 
@@ -174,6 +184,7 @@ def run_body(
     function: func.FuncOp,
     arguments: Sequence[np.ndarray | OwnedArray],
     after_layer: LayerHook | None,
+    run_op: RunOp,
 ) -> None:
     """Runs the straight-line body of a network."""
     block = function.body.block
@@ -181,7 +192,7 @@ def run_body(
     for op in block.ops:
         if isinstance(op, func.ReturnOp):
             return
-        results = interpreter.run_op(op, tuple(values[v] for v in op.operands))
+        results = run_op(interpreter, op, tuple(values[v] for v in op.operands))
         values.update(zip(op.results, results, strict=True))
         if after_layer is not None and is_layer(op):
             output = values[op.operands[-1]]
