@@ -8,6 +8,7 @@ from xdsl.universe import Universe
 from xdsl.utils.target import Target
 
 PASSES = {
+    "tinyml-annotate-cycles": ("annotate_cycles", "AnnotateCyclesPass"),
     "tinyml-annotate-memory": ("annotate_memory", "AnnotateMemoryPass"),
     "tinyml-check-memory": ("check_memory", "CheckMemoryPass"),
     "tinyml-annotate-receptive-field": (

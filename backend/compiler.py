@@ -12,7 +12,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -41,6 +41,7 @@ from tinyml.passes.pipelines import (
     FAST_KERNELS,
     OBJECTIVES,
     SMALL_KERNELS,
+    estimated,
     expand,
     fewer_products,
     instructions,
@@ -234,17 +235,18 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     banner = f"{path.name}, sha256 {digest[:16]}"
 
     def attempt(pipeline: str, module: ModuleOp) -> Attempt:
-        if options.input != "resident":
-            run_pipeline(module, f"tinyml-read-input{{mode={options.input}}}")
         # The pipelines that have a name are tested pass by pass.
         own = options.pipeline is not None and not pipeline.startswith("@")
-        run_pipeline(module, pipeline, each=own)
-        if target.core is not None:
-            run_pipeline(module, instructions(target.core), each=own)
+        passes = network_passes(pipeline, options, target)
+        run_pipeline(module, passes, each=own)
         package = c_package(module, name, banner)
         memory = dataclasses.replace(memory_map(module), network=name)
         measures = measure(package, target, options)
-        report = describe(package, memory, path, target, measures, macs)
+        report = {
+            **describe(package, memory, path, target, measures, macs),
+            "budgets": options.budgets,
+            "pipeline": f"tinyml-number-layers,{passes}",
+        }
         return Attempt(package, memory, report)
 
     def best(options: CompileOptions, module: ModuleOp) -> Attempt:
@@ -311,6 +313,21 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
         "memory.svg": memory_svg(found.memory),
     }
     return CompiledNetwork(name, files, found.report)
+
+
+def network_passes(
+    pipeline: str, options: CompileOptions, target: TargetMachine
+) -> str:
+    """All passes of a pipeline, with those that the target and the input ask for."""
+    try:
+        passes = expand(pipeline)
+    except ValueError as error:
+        raise DiagnosticException(one_line(error)) from error
+    if options.input != "resident":
+        passes = f"tinyml-read-input{{mode={options.input}}},{passes}"
+    if target.core is None:
+        return passes
+    return f"{estimated(passes, target.core)},{instructions(target.core)}"
 
 
 def has_fewer_products(module: ModuleOp) -> bool:
@@ -407,12 +424,19 @@ def describe(
     scratch = [p.size for p in memory.places if p.kind is Kind.SCRATCH]
     peak = memory.peak
     flash = measures.weights + measures.tables + measures.code
+    layers = info.layers
+    if target.core is None:
+        # Estimates that chose kernels are those of another core.
+        layers = tuple(
+            dataclasses.replace(layer, cycles_estimated=None) for layer in layers
+        )
     return {
         "model": path.name,
         "target": target.name,
         "net": package.name,
         "macs": info.macs,
         "macs_model": macs_model,
+        "cycles_estimated": total(layer.cycles_estimated for layer in layers),
         "ram": {
             "arena": info.arena_bytes,
             "input": inputs,
@@ -448,16 +472,23 @@ def describe(
                 "kernel": layer.kernel,
                 "kind": layer.kind,
                 "macs": layer.macs,
+                "cycles_estimated": layer.cycles_estimated,
                 "elements": layer.elements,
                 "live_bytes": live,
                 "at": layer.at,
                 "bytes": layer.size,
             }
-            for layer, live in zip(info.layers, memory.live, strict=True)
+            for layer, live in zip(layers, memory.live, strict=True)
         ],
         "kinds": info.kinds,
         "functions": dict(measures.functions),
     }
+
+
+def total(numbers: Iterable[int | None]) -> int | None:
+    """The sum of those that are known; None if none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
 
 
 def port_report(port: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from tinyml.dialects.layer import buffer_bytes, buffer_type, integers
 from tinyml.dialects.network import layer_calls
 from tinyml.dialects.views import root
 from tinyml.passes.arena import align_up
+from tinyml.passes.kernel_costs import CYCLES
 from tinyml.passes.layer_kind import ELEMENTS, KIND
 from tinyml.passes.stage_plan import STAGE
 
@@ -85,6 +86,8 @@ class LayerInfo:
     """Of its largest input or of its output."""
     at: int
     size: int
+    cycles_estimated: int | None = None
+    """What its kernel is estimated to take, if that is known."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,8 @@ class StageInfo:
     halo: tuple[str, ...]
     bytes: int
     extra_macs: int
+    cycles_estimated: tuple[int, ...] | None = None
+    """Of each layer, if all are known."""
 
 
 @dataclass(frozen=True)
@@ -182,6 +187,7 @@ def stage_info(stage: DictionaryAttr) -> StageInfo:
         names(data["halo"]),
         integer(dict(data), "bytes"),
         integer(dict(data), "extra_macs"),
+        integers(data["cycles"]) if "cycles" in data else None,
     )
 
 
@@ -258,6 +264,7 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
     output = call.operands[-1]
     tensor = integer(call.attributes, "tinyml.tensor", -1)
     imported = integer(call.attributes, "tinyml.position", -1)
+    cycles = integer(call.attributes, CYCLES, -1)
     kernel = SymbolTable.lookup_symbol(call, call.callee)
     kind = kernel.attributes.get(KIND) if isinstance(kernel, func.FuncOp) else None
     return LayerInfo(
@@ -272,6 +279,7 @@ def layer_info(position: int, call: func.CallOp) -> LayerInfo:
         integer(call.attributes, ELEMENTS, 0),
         arena_offset(output),
         buffer_bytes(buffer_type(output)),
+        None if cycles < 0 else cycles,
     )
 
 

@@ -42,7 +42,7 @@ from xdsl.dialects.builtin import (
     i8,
     i64,
 )
-from xdsl.ir import Block, Operation, SSAValue
+from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
 
@@ -60,6 +60,7 @@ from tinyml.passes.convert_layers_to_loops import (
     scratch_offset,
 )
 from tinyml.passes.geometry import Range
+from tinyml.passes.kernel_costs import CYCLES
 from tinyml.passes.layer_kind import ELEMENTS, layer_elements, layer_kind
 from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.loops.kernel import Carried, Kernel
@@ -135,18 +136,21 @@ class StageLowering:
         kinds = [layer_kind(layer) for layer in parts.layers]
         elements = [layer_elements(layer) for layer in parts.layers]
         extra = work - sum(layer.macs() for layer in parts.layers)
-        return DictionaryAttr(
-            {
-                "ops": ArrayAttr(StringAttr(name) for name in names),
-                "kinds": ArrayAttr(StringAttr(kind) for kind in kinds),
-                "macs": DenseArrayBase.from_list(i64, parts.plan.schedule.work),
-                "elements": DenseArrayBase.from_list(i64, elements),
-                "grid": parts.stage.grid,
-                "halo": ArrayAttr(StringAttr(kept) for kept in parts.stage.halo),
-                "bytes": IntegerAttr(parts.plan.scratch, i64),
-                "extra_macs": IntegerAttr(extra, i64),
-            }
-        )
+        found: dict[str, Attribute] = {
+            "ops": ArrayAttr(StringAttr(name) for name in names),
+            "kinds": ArrayAttr(StringAttr(kind) for kind in kinds),
+            "macs": DenseArrayBase.from_list(i64, parts.plan.schedule.work),
+            "elements": DenseArrayBase.from_list(i64, elements),
+            "grid": parts.stage.grid,
+            "halo": ArrayAttr(StringAttr(kept) for kept in parts.stage.halo),
+            "bytes": IntegerAttr(parts.plan.scratch, i64),
+            "extra_macs": IntegerAttr(extra, i64),
+        }
+        told = [layer.attributes.get(CYCLES) for layer in parts.layers]
+        cycles = [taken.value.data for taken in told if isinstance(taken, IntegerAttr)]
+        if len(cycles) == len(told):
+            found["cycles"] = DenseArrayBase.from_list(i64, cycles)
+        return DictionaryAttr(found)
 
     # The stage's function
 

@@ -4,6 +4,8 @@ The pipelines that have a name: from a network of layers to what the C printer s
 
 from __future__ import annotations
 
+import re
+
 LOWERING = (
     "tinyml-annotate-memory,tinyml-lower-stages,tinyml-convert-layers-to-loops,"
     "tinyml-lower-arena,tinyml-insert-layer-hooks,dce,tinyml-mark-readonly,"
@@ -77,6 +79,16 @@ def fewer_products(flash: int) -> tuple[str, str]:
     """
     chosen = f"{FAST.removesuffix('}')} winograd={flash}}}"
     return chosen, f"{chosen},{PLANNING},{LOWERING}"
+
+
+LOOPS = re.compile("tinyml-lower-stages|tinyml-convert-layers-to-loops")
+"""The passes that make loops of layers."""
+
+
+def estimated(passes: str, core: str) -> str:
+    """Passes that also note what layers take on a core, before they become loops."""
+    estimate = f"tinyml-annotate-cycles{{core={core}}},"
+    return LOOPS.sub(lambda found: estimate + found[0], passes, count=1)
 
 
 def instructions(core: str) -> str:

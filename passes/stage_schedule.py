@@ -121,16 +121,17 @@ class StageSchedule:
     @cached_property
     def work(self) -> list[int]:
         """Multiply-accumulates of each layer, what is made more than once included."""
+        return [
+            layer.work * self.pixels_made(layer.output) for layer in self.graph.layers
+        ]
 
-        def made(tiles: Sequence[Ranges], buffer: int) -> int:
+    def pixels_made(self, buffer: int) -> int:
+        """Pixels of a buffer that are computed, those made more than once included."""
+
+        def made(tiles: Sequence[Ranges]) -> int:
             return sum(tile[buffer][1] - tile[buffer][0] for tile in tiles)
 
-        return [
-            layer.work
-            * made(self.rows, layer.output)
-            * made(self.columns, layer.output)
-            for layer in self.graph.layers
-        ]
+        return made(self.rows) * made(self.columns)
 
 
 def inner_buffers(graph: StageGraph) -> list[int]:
