@@ -251,6 +251,11 @@ class DirectKernel:
         if count:
             k.loop(0, count, turn, hint="i")
 
+    def ordered(self, count: int) -> Sequence[int]:
+        """Numbers below `count` in the kernel's direction."""
+        numbers = range(count)
+        return numbers[::-1] if self.k.backward else numbers
+
     def in_order(self, *parts: Callable[[], None]) -> None:
         """One after the other, in the kernel's direction."""
         for part in reversed(parts) if self.k.backward else parts:
@@ -337,7 +342,7 @@ class DirectKernel:
             ]
             out = k.add(k.mul(target, k.index(self.depth)), channel)
             out = k.add(k.mul(i, k.index(self.depth)), out)
-            for high in range(2):
+            for high in self.ordered(2):
                 self.half(g, high, places, out, together)
 
         k.loop(0, self.groups, group, hint="g")
@@ -402,10 +407,10 @@ class DirectKernel:
                         product_sum = multiply[c](pair, single[tap], sums[u][c])
                         sums[u][c] = k.insert(product_sum, "acc")
         columns = self.columns
-        for c in range(2):
+        for c in self.ordered(2):
             first = self.length - (2 - c) * columns
             factors = [word(first + i) for i in range(columns)]
-            for u in range(together):
+            for u in self.ordered(together):
                 value = high_requantized(k, self.op, sums[u][c], factors)
                 at = k.add(out, k.index(u * self.depth + 2 * high + c))
                 k.store(value, self.target, at)
@@ -459,7 +464,8 @@ class DirectKernel:
             *sums, _ = k.loop(*window.rows, filter_row, carried, "ky", hints)
             out = k.add(k.mul(target, k.index(self.depth)), channel)
             base = k.mul(g, k.index(2 * self.length))
-            for c, acc in enumerate(sums):
+            for c in self.ordered(GROUP):
+                acc = sums[c]
                 end = (c // 2 + 1) * self.length - (2 - c % 2) * self.columns
                 factors = [
                     k.load(self.stream, k.add(base, k.index(end + i)))
