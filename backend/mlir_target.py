@@ -9,6 +9,7 @@ from xdsl.context import Context
 from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
 from xdsl.ir import Attribute
 from xdsl.printer import Printer
+from xdsl.syntax_printer import SyntaxPrinter
 from xdsl.utils.target import Target
 
 
@@ -23,6 +24,10 @@ class ElidingPrinter(Printer):
                 self.print_string("dense<__elided__> : ")
                 return super().print_attribute(attribute.type)
         return super().print_attribute(attribute)
+
+
+class ElidingSyntaxPrinter(ElidingPrinter, SyntaxPrinter):
+    """The same in colours."""
 
 
 @dataclass(frozen=True)

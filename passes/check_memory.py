@@ -48,6 +48,7 @@ from tinyml.passes.byte_owners import (
     WrongByte,
     written_first,
 )
+from tinyml.passes.failure import FailedAtOp
 from tinyml.passes.index_arithmetic import UnknownNumber
 from tinyml.passes.inlined_kernel import InlinedKernel, callee_of, inlined
 from tinyml.passes.loop_dependence import buffers_behind
@@ -130,18 +131,20 @@ class Checker:
                 name = f"%{self.printer.print_ssa_value(op.result)}"
                 start, end = self.place(op.result)
                 if start < 0 or end > len(self.owners.owner):
-                    raise PassFailedException(
+                    raise FailedAtOp(
+                        op,
                         f"{name} has the bytes {start} to {end - 1} of an arena of "
-                        f"{len(self.owners.owner)}"
+                        f"{len(self.owners.owner)}",
                     )
                 self.views[op.result] = len(self.buffers)
                 self.buffers.append(Buffer(name, start, end))
             case func.CallOp():
                 self.collect_call(op)
             case _ if not isinstance(op, VIEWS) and any(map(memrefs, op.walk())):
-                raise PassFailedException(
+                raise FailedAtOp(
+                    op,
                     f"{op.name} in @{self.network.sym_name.data}: expected views of "
-                    "the arena and calls of kernels"
+                    "the arena and calls of kernels",
                 )
             case _:
                 pass
@@ -154,9 +157,9 @@ class Checker:
             try:
                 self.calls.append((call, inlined(callee)))
             except KernelProblem as problem:
-                raise PassFailedException(f"{layer(call)}: {problem}") from problem
+                raise FailedAtOp(call, f"{layer(call)}: {problem}") from problem
         elif memrefs(call):
-            raise PassFailedException(f"{layer(call)} has no body to look into")
+            raise FailedAtOp(call, f"{layer(call)} has no body to look into")
 
     def place(self, value: SSAValue) -> tuple[int, int]:
         """The first byte of a memref in the arena, and the one behind the last."""
@@ -208,9 +211,9 @@ class Checker:
         try:
             wrong = self.owners.run_call(self.operands(call, kernel), number)
         except KernelProblem as problem:
-            raise PassFailedException(f"{layer(call)}: {problem}") from problem
+            raise FailedAtOp(call, f"{layer(call)}: {problem}") from problem
         if wrong is not None:
-            raise PassFailedException(f"{layer(call)}: {self.describe(wrong)}")
+            raise FailedAtOp(call, f"{layer(call)}: {self.describe(wrong)}")
 
     def operands(self, call: func.CallOp, kernel: InlinedKernel) -> list[Operand]:
         """What a call does to each buffer that it gets, and to parts of them."""

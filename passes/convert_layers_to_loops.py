@@ -51,7 +51,6 @@ from xdsl.dialects.builtin import (
 from xdsl.ir import Attribute, Block, Region, SSAValue
 from xdsl.passes import ModulePass
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.constants import constant_global
 from tinyml.dialects.kernel import Method, Traversal, is_shared, kernel_of
@@ -71,6 +70,7 @@ from tinyml.dialects.views import view_of
 from tinyml.dialects.weighted import WeightedOp
 from tinyml.passes.constant_pool import erase_unused_constants, globals_of
 from tinyml.passes.count_macs import counter
+from tinyml.passes.failure import FailedAtOp
 from tinyml.passes.kernel_scratch import SCRATCH_AT, kernel_scratch
 from tinyml.passes.layer_kind import ELEMENTS, KIND, layer_elements, layer_kind
 from tinyml.passes.loops import (
@@ -323,8 +323,8 @@ class ConvertLayersToLoopsPass(ModulePass):
         network = network_function(op)
         for layer in layers(network):
             if type(layer) not in LOWERINGS:
-                raise PassFailedException(
-                    f"{layer.name} is not a layer that has loops; lower it first"
+                raise FailedAtOp(
+                    layer, f"{layer.name} is not a layer that has loops; lower it first"
                 )
         outliner = Outliner(op, network)
         for number, layer in enumerate(layers(network)):

@@ -18,6 +18,7 @@ from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type
 from tinyml.dialects.network import layers, network_inputs, network_outputs
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import buffer_uses
+from tinyml.passes.failure import FailedAtOp
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,10 @@ def live_ranges(function: func.FuncOp) -> list[LiveRange]:
         reads: list[int] = []
         for use in buffer_uses(value):
             if not isinstance(layer := use.operation, LayerOp) or layer not in order:
-                raise DiagnosticException(
+                raise FailedAtOp(
+                    use.operation,
                     f"buffer {name} is used by {use.operation.name}, which is not a "
-                    "layer of the network or a view of the whole buffer"
+                    "layer of the network or a view of the whole buffer",
                 )
             is_write = use.index == len(layer.operands) - 1
             (writes if is_write else reads).append(order[layer])

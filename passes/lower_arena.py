@@ -42,6 +42,7 @@ from tinyml.dialects.layer import buffer_type
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.reading import READ_INPUTS, in_model_order, noted_inputs
 from tinyml.dialects.tinyml import AllocOp
+from tinyml.passes.failure import FailedAtOp
 
 
 def arena_view(arena: SSAValue, at: int, type: MemRefType) -> list[Operation]:
@@ -71,9 +72,10 @@ class LowerArenaPass(ModulePass):
         size = number(function.attributes, "tinyml.arena_bytes", name)
         block = function.body.block
         if remaining := layers(function):
-            raise PassFailedException(
+            raise FailedAtOp(
+                remaining[0],
                 f"{name} still has layers such as {remaining[0].name}; run "
-                "tinyml-convert-layers-to-loops first"
+                "tinyml-convert-layers-to-loops first",
             )
         function.attributes["tinyml.inputs"] = describe_inputs(function)
         outputs = ArrayAttr(describe_ports(function, "tinyml.output"))

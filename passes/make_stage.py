@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from xdsl.ir import Block, Region, SSAValue
 from xdsl.rewriter import InsertPoint, Rewriter
-from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.kernel import KERNEL, KernelAttr, Method, Traversal, kernel_of
 from tinyml.dialects.layer import LayerOp
@@ -16,6 +15,7 @@ from tinyml.dialects.network import layer_name
 from tinyml.dialects.stage import Halo, StageOp
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.weighted import DepthwiseConv2DOp
+from tinyml.passes.failure import FailedAtOp
 from tinyml.passes.loops.depthwise_direct import has_direct
 
 POSITION = "tinyml.position"
@@ -51,8 +51,9 @@ def make_stage(
         value = layer.layer_output
         outside = [use for use in value.uses if use.operation not in inside]
         if outside or not isinstance(value.owner, AllocOp):
-            raise PassFailedException(
-                f"the output of {layer_name(layer)} is needed outside of the stage"
+            raise FailedAtOp(
+                layer,
+                f"the output of {layer_name(layer)} is needed outside of the stage",
             )
     output = last.layer_output
     body = Block(arg_types=[value.type for value in (*inputs, output)])

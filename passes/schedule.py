@@ -41,6 +41,7 @@ from tinyml.dialects.layer import LayerOp
 from tinyml.dialects.network import layers, network_function, network_outputs
 from tinyml.dialects.views import root
 from tinyml.passes.arena import Allowance
+from tinyml.passes.failure import FailedAtOp
 from tinyml.passes.kernel_scratch import kernel_scratch
 from tinyml.passes.live_ranges import live_ranges
 from tinyml.passes.schedule_order import Graph, Layer, best_order
@@ -64,9 +65,10 @@ class SchedulePass(ModulePass):
         if self.states < 1:
             raise PassFailedException(f"states is {self.states}, expected 1 or more")
         if "tinyml.arena_bytes" in function.attributes:
-            raise PassFailedException(
+            raise FailedAtOp(
+                function,
                 f"@{function.sym_name.data} has a memory plan, which holds for its "
-                "order only; run tinyml-schedule before tinyml-plan-memory"
+                "order only; run tinyml-schedule before tinyml-plan-memory",
             )
         order = layers(function)
         found = best_order(graph_of(function), self.states)

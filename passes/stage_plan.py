@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from xdsl.ir import SSAValue
-from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
 from tinyml.dialects.network import layer_name, writer
@@ -28,6 +27,7 @@ from tinyml.dialects.tinyml import (
     ResizeNearestOp,
 )
 from tinyml.passes.arena import align_up
+from tinyml.passes.failure import FailedAtOp
 from tinyml.passes.geometry import Reach
 from tinyml.passes.layer_scratch import layer_scratch
 from tinyml.passes.stage_graph import reach_of, stage_graph
@@ -125,8 +125,8 @@ def planned_stage(stage: StageOp) -> PlannedStage:
     layers = list(stage.layers)
     for layer in layers:
         if (reason := refusal(layer)) is not None:
-            raise DiagnosticException(
-                f"{layer_name(layer)} cannot run in a stage: {reason}"
+            raise FailedAtOp(
+                layer, f"{layer_name(layer)} cannot run in a stage: {reason}"
             )
     graph, numbers = stage_graph(layers)
     buffers = {number: value for value, number in numbers.items()}
@@ -135,11 +135,12 @@ def planned_stage(stage: StageOp) -> PlannedStage:
     try:
         schedule = stage_schedule(graph, stage.tiles, passing, stage.pixels)
     except StageProblem as problem:
-        raise DiagnosticException(f"{layer_name(stage)}: {problem}") from problem
+        raise FailedAtOp(stage, f"{layer_name(stage)}: {problem}") from problem
     if (layer := broken_stream(schedule, layers)) is not None:
-        raise DiagnosticException(
+        raise FailedAtOp(
+            layer,
             f"{layer_name(layer)} comes as a stream, so the stage has to read each of "
-            "its rows once, whole and in order: in one strip, recomputing none"
+            "its rows once, whole and in order: in one strip, recomputing none",
         )
     offsets: dict[int, int] = {}
     end = 0

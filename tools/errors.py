@@ -12,6 +12,7 @@ from tinyml.backend.compiler_process import ToolchainError
 from tinyml.backend.raw_run import SimulatorError
 from tinyml.backend.target_machine import TargetError
 from tinyml.frontend.load import one_line
+from tinyml.tools.diagnostics import PlacedError
 
 USER_ERRORS = (
     ArgSpecParseError,
@@ -23,6 +24,13 @@ USER_ERRORS = (
     ToolchainError,
 )
 """Errors that tell the user what is wrong with what was asked for."""
+
+
+def error_line(program: str, error: BaseException) -> str:
+    """The line for the user, which begins with the place or the program."""
+    if isinstance(error, PlacedError):
+        return str(error)
+    return f"{program}: {describe_error(error)}"
 
 
 def describe_error(error: BaseException) -> str:

@@ -9,6 +9,7 @@ look at a pipeline from outside.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -18,17 +19,36 @@ from xdsl.passes import ModulePass
 class PassInstrumentation:
     """
     What looks on while passes run. Numbers of passes count from 0; what an observer
-    raises ends the pipeline.
+    raises ends the pipeline. Where there are several, each is told before a pass behind
+    those that come before it in their list, and after it in front of them: the last one
+    is nearest to the pass.
     """
 
     def before_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
         """Called with the module that the pass is about to change."""
+
+    def before_verify(self, number: int, pass_: ModulePass) -> None:
+        """Called when the pass has returned."""
 
     def after_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
         """Called with what the pass has made, which is verified."""
 
     def after_failure(self, number: int, pass_: ModulePass, error: Exception) -> None:
         """Called if the pass has raised, or made a module that does not verify."""
+
+    def finish(self) -> None:
+        """Called once, when the last module is done or the first has failed."""
+
+
+@dataclass
+class PassReached(PassInstrumentation):
+    """Knows the pass that runs or ran last."""
+
+    name: str | None = None
+    """None before the first one."""
+
+    def before_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
+        self.name = pass_.name
 
 
 def run_passes(
@@ -41,16 +61,19 @@ def run_passes(
     """Runs passes over a module, which is verified before, between and after them."""
     if verify:
         module.verify()
+    nearest_first = observers[::-1]
     for number, pass_ in enumerate(passes):
         for observer in observers:
             observer.before_pass(number, pass_, module)
         try:
             pass_.apply(ctx, module)
+            for observer in nearest_first:
+                observer.before_verify(number, pass_)
             if verify:
                 module.verify()
         except Exception as error:
-            for observer in observers:
+            for observer in nearest_first:
                 observer.after_failure(number, pass_, error)
             raise
-        for observer in observers:
+        for observer in nearest_first:
             observer.after_pass(number, pass_, module)

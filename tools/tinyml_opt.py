@@ -1,5 +1,6 @@
 """
-`tinyml-opt`: `xdsl-opt` plus importers by file extension, named pipelines, and help.
+`tinyml-opt`: `xdsl-opt` plus importers by file extension, named pipelines, help, and
+what a pipeline does while it runs.
 
 `-p @default` runs a named pipeline; `--list-passes` and `--list-targets` say what each
 pass and target is for; `--load FILE.py` adds the passes of a file. Errors are one line;
@@ -9,68 +10,28 @@ pass and target is for; `--load FILE.py` adds the passes of a file. Errors are o
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import IO, Any
+from functools import cached_property
+from typing import IO, TYPE_CHECKING
 
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.utils.arg_spec import ArgSpecConvertible
-from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException, ParseError
+from xdsl.utils.exceptions import (
+    ArgSpecParseError,
+    DiagnosticException,
+    VerifyException,
+)
 from xdsl.xdsl_opt_main import xDSLOptMain
 
-from tinyml.frontend.load import PARSER_ERRORS, describe_parser_error
-from tinyml.passes.pipelines import PIPELINES, expand
-from tinyml.tools.instrumentation import PassInstrumentation, run_passes
+from tinyml.passes.pipelines import expand
+from tinyml.tools.instrumentation import PassInstrumentation, PassReached, run_passes
 from tinyml.tools.load_passes import load_passes
-from tinyml.universe import PASSES, TARGETS, TINYML_UNIVERSE
+from tinyml.tools.opt_options import add_options
 
-
-def describe(factory: Callable[[], type[Any]]) -> str:
-    """A pass or target with its options, from docstring and fields."""
-    cls = factory()
-    lines = [(cls.__doc__ or "").strip().splitlines()[0]]
-    assert issubclass(cls, ArgSpecConvertible)
-    for field in dataclasses.fields(cls):
-        required = field.default is dataclasses.MISSING
-        default = "required" if required else f"default {field.default}"
-        lines.append(f"    {field.name}: {field.type} ({default})")
-    return "\n".join(lines)
-
-
-class ListAction(argparse.Action):
-    """Prints names with their descriptions, and ends."""
-
-    def __init__(self, *args: Any, describe: Callable[[], str], **kwargs: Any):
-        super().__init__(*args, nargs=0, **kwargs)
-        self.describe = describe
-
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
-        print(self.describe())
-        parser.exit()
-
-
-def list_passes() -> str:
-    """Every pass of this project, then the named pipelines."""
-    texts = [
-        f"{name}\n  {describe(TINYML_UNIVERSE.all_passes[name])}" for name in PASSES
-    ]
-    texts += [f"@{name}\n  {passes}" for name, passes in PIPELINES.items()]
-    return "\n".join(texts)
-
-
-def list_targets() -> str:
-    factories: dict[str, Any] = dict(TINYML_UNIVERSE.all_targets)
-    return "\n".join(f"{name}\n  {describe(factories[name])}" for name in TARGETS)
+if TYPE_CHECKING:
+    from tinyml.tools.print_ir import IRStyle
 
 
 def importer(suffix: str) -> Callable[[IO[bytes]], ModuleOp]:
@@ -94,31 +55,7 @@ class TinyMLOptMain(xDSLOptMain):
 
     def register_all_arguments(self, arg_parser: argparse.ArgumentParser) -> None:
         super().register_all_arguments(arg_parser)
-        arg_parser.add_argument(
-            "--list-passes",
-            action=ListAction,
-            describe=list_passes,
-            help="describe the passes and pipelines of this project",
-        )
-        arg_parser.add_argument(
-            "--list-targets",
-            action=ListAction,
-            describe=list_targets,
-            help="describe the targets of this project",
-        )
-        arg_parser.add_argument(
-            "--debug",
-            action="store_true",
-            help="show a traceback where an error comes from",
-        )
-        arg_parser.add_argument(
-            "--load",
-            action="append",
-            default=[],
-            type=Path,
-            metavar="FILE.py",
-            help="make the passes that a Python file defines known, by their names",
-        )
+        add_options(arg_parser)
 
     def setup_pipeline(self) -> None:
         for file in self.args.load:
@@ -130,18 +67,109 @@ class TinyMLOptMain(xDSLOptMain):
         except ValueError as error:
             raise DiagnosticException(str(error)) from error
 
+    def run(self) -> None:
+        if self.args.print_pipeline:
+            print(",".join(str(pass_) for pass_ in self.pipeline.passes))
+            return
+        try:
+            super().run()
+        finally:
+            for observer in self.looking_on:
+                observer.finish()
+
+    @cached_property
+    def looking_on(self) -> Sequence[PassInstrumentation]:
+        """The observers, which see all modules of a split file."""
+        return self.observers()
+
     def observers(self) -> Sequence[PassInstrumentation]:
-        """What the options ask to look on while passes run."""
-        return ()
+        """What the options ask to look on while passes run; timing nearest to them."""
+        found: list[PassInstrumentation] = []
+        args = self.args
+        if args.print_ir_before or args.print_ir_after or args.print_between_passes:
+            found.append(self.printing())
+        if args.dump_ir_dir is not None:
+            found.append(self.dumping())
+        if args.time_passes:
+            from tinyml.tools.pass_timing import PassTiming
+
+            found.append(PassTiming())
+        return found
+
+    def printing(self) -> PassInstrumentation:
+        from tinyml.tools.print_ir import PrintIR
+
+        names = [pass_.name for pass_ in self.pipeline.passes]
+        for name in (*self.args.print_ir_before, *self.args.print_ir_after):
+            if name not in names:
+                raise DiagnosticException(
+                    f"no pass of the pipeline is {name!r}; there are: "
+                    + ", ".join(names)
+                )
+        return PrintIR(
+            self.style(elided_on=sys.stderr),
+            self.args.print_ir_before,
+            self.args.print_ir_after,
+            len(names) - 1 if self.args.print_between_passes else 0,
+        )
+
+    def dumping(self) -> PassInstrumentation:
+        from tinyml.tools.print_ir import DumpIR
+
+        if self.args.split_input_file:
+            raise DiagnosticException(
+                "--dump-ir-dir takes one module, not those of --split-input-file"
+            )
+        return DumpIR(self.style(), self.args.dump_ir_dir)
+
+    def style(self, elided_on: IO[str] | None = None) -> IRStyle:
+        """How IR is printed, by default elided if what it goes to is a terminal."""
+        from tinyml.tools.print_ir import IRStyle
+
+        elide = self.args.elide
+        if elide is None:
+            elide = elided_on is not None and elided_on.isatty()
+        return IRStyle(
+            elide,
+            self.args.print_op_generic,
+            self.args.print_debuginfo,
+            self.args.print_no_properties,
+            self.args.syntax_highlight,
+        )
 
     def apply_passes(self, prog: ModuleOp) -> None:
-        run_passes(
-            self.ctx,
-            prog,
-            self.pipeline.passes,
-            self.observers(),
-            verify=not self.args.disable_verify,
-        )
+        reached = PassReached()
+        try:
+            run_passes(
+                self.ctx,
+                prog,
+                self.pipeline.passes,
+                (*self.looking_on, reached),
+                verify=not self.args.disable_verify,
+            )
+        except DiagnosticException as error:
+            if self.args.verify_diagnostics:
+                raise
+            raise self.placed(error, prog, reached) from error
+
+    def placed(
+        self, error: DiagnosticException, module: ModuleOp, reached: PassReached
+    ) -> Exception:
+        """An error of a pass or of the verifier behind it, in one line."""
+        from tinyml.tools.diagnostics import pass_error, verifier_error
+
+        file = self.get_input_name()
+        if isinstance(error, VerifyException):
+            return verifier_error(module, file, reached.name)
+        if reached.name is None:
+            return error
+        return pass_error(error, file, reached.name)
+
+    def output_resulting_program(self, prog: ModuleOp) -> str:
+        to = sys.stdout if self.args.output_file is None else None
+        if self.args.target == "mlir" and (style := self.style(to)).elide:
+            return style.text(prog)
+        return super().output_resulting_program(prog)
 
     def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
         try:
@@ -152,13 +180,18 @@ class TinyMLOptMain(xDSLOptMain):
     def parse_chunk(
         self, chunk: IO[bytes], file_extension: str, start_offset: int = 0
     ) -> ModuleOp | None:
-        try:
+        if file_extension != "mlir":
             return super().parse_chunk(chunk, file_extension, start_offset)
-        except PARSER_ERRORS as error:
-            # `--parsing-diagnostics` wants to see a ParseError.
-            if file_extension != "mlir" or isinstance(error, ParseError):
-                raise
-            raise DiagnosticException(describe_parser_error(error)) from error
+        from tinyml.tools.located_parser import parse_located
+
+        return parse_located(
+            self.ctx,
+            chunk.read(),
+            self.get_input_name(),
+            start_offset,
+            implicit_module=not self.args.no_implicit_module,
+            raw=self.args.parsing_diagnostics or self.args.verify_diagnostics,
+        )
 
 
 def main() -> None:
@@ -173,9 +206,9 @@ def main() -> None:
     except (Exception, ArgSpecParseError) as error:
         if "--debug" in sys.argv:
             raise
-        from tinyml.tools.errors import describe_error
+        from tinyml.tools.errors import error_line
 
-        print(f"tinyml-opt: {describe_error(error)}", file=sys.stderr)
+        print(error_line("tinyml-opt", error), file=sys.stderr)
         sys.exit(1)
 
 

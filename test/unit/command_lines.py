@@ -44,7 +44,8 @@ def is_refusal(told: Told, *parts: str) -> None:
     assert told.status == 1
     assert told.err.count("\n") == 1
     assert told.err.endswith("\n")
-    assert told.err.startswith(("tinyml: ", "tinyml compile: ", "tinyml-opt: "))
+    programs = ("tinyml: ", "tinyml compile: ", "tinyml-opt: ")
+    assert told.err.startswith(programs) or ": error: " in told.err
     assert "Traceback" not in told.err
     assert "internal error" not in told.err
     for part in parts:

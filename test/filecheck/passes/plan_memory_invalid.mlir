@@ -3,8 +3,8 @@
 // RUN: not tinyml-opt %s -p 'tinyml-plan-memory{alignment=0}' --split-input-file 2>&1 | filecheck %s --check-prefix=ZERO
 // RUN: not tinyml-opt %s -p 'tinyml-plan-memory{strategy=best}' --split-input-file 2>&1 | filecheck %s --check-prefix=STRATEGY
 
-// ALIGNMENT: tinyml-opt: alignment 3 is not a power of two
-// ZERO: tinyml-opt: alignment 0 is not a power of two
+// ALIGNMENT: error: tinyml-plan-memory: alignment 3 is not a power of two
+// ZERO: error: tinyml-plan-memory: alignment 0 is not a power of two
 // STRATEGY: tinyml-opt: {{.*}}('best',){{.*}}'greedy', 'optimal', 'separate'
 
 func.func @main(%x: memref<4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<4xi8> {tinyml.output = #tinyml.tensor<"y">}) {

@@ -2,6 +2,7 @@
 // RUN: not tinyml-opt %s -p 'tinyml-plan-memory{strategi=greedy}' 2>&1 | filecheck %s --check-prefix=OPTION
 // RUN: not tinyml-opt %s -p tinyml-plan-memory,tinyml-lower-arenas 2>&1 | filecheck %s --check-prefix=PASS
 // RUN: not tinyml-opt %s -p tinyml-lower-arena 2>&1 | filecheck %s --match-full-lines --check-prefix=FAILED
+// RUN: not tinyml-opt %s -p tinyml-plan-memory,tinyml-lower-arena 2>&1 | filecheck %s --check-prefix=PLACED
 // RUN: not tinyml-opt %s -t tinyml-c 2>&1 | filecheck %s --match-full-lines --check-prefix=TARGET
 // RUN: not tinyml-opt %s.missing 2>&1 | filecheck %s --check-prefix=MISSING
 // RUN: not tinyml-opt %s --debug -p tinyml-lower-arena 2>&1 | filecheck %s --check-prefix=DEBUG
@@ -9,7 +10,7 @@
 // RUN: echo 'func.func @network() { func.return } }' > %t.mlir
 // RUN: not tinyml-opt %t.mlir 2>&1 | filecheck %s --check-prefix=SYNTAX
 // RUN: echo '"builtin.module"() ({ %0 = tinyml.alloc at -4 : memref<4xi8> }) : () -> ()' > %t.mlir
-// RUN: not tinyml-opt %t.mlir 2>&1 | filecheck %s --match-full-lines --check-prefix=VERIFIER
+// RUN: not tinyml-opt %t.mlir 2>&1 | filecheck %s --check-prefix=VERIFIER
 // RUN: echo 'no model' > %t.tflite
 // RUN: not tinyml-opt %t.tflite 2>&1 | filecheck %s --match-full-lines --check-prefix=TFLITE
 // RUN: echo 'no model' > %t.onnx
@@ -24,11 +25,13 @@ func.func @network(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: 
 // PIPELINE: tinyml-opt: unknown pipeline '@nothing'; there are: @default, @size, @ram, @stages, @reference
 // OPTION: tinyml-opt: {{.*}}"strategi"{{.*}}"strategy", "alignment"
 // PASS: tinyml-opt: {{.*}}'tinyml-lower-arenas'
-// FAILED: tinyml-opt: @network has no tinyml.arena_bytes; run tinyml-plan-memory first
+// FAILED: {{.*}}errors.mlir: error: tinyml-lower-arena: @network has no tinyml.arena_bytes; run tinyml-plan-memory first
+// An error is where its op is, if that is known.
+// PLACED: {{.*}}errors.mlir:{{[0-9]+}}:3: error: tinyml-lower-arena: @network still has layers such as tinyml.reshape; run tinyml-convert-layers-to-loops first
 // TARGET: tinyml-opt: tinyml-c: tinyml.reshape has no C form; lower it first
 // MISSING: tinyml-opt: {{.*}}errors.mlir.missing: No such file or directory
-// SYNTAX: tinyml-opt: {{.*}}line
-// VERIFIER: tinyml-opt: offset -4 is negative
+// SYNTAX: {{.*}}.mlir:1:{{[0-9]+}}: error: {{.*}}
+// VERIFIER: {{.*}}.mlir:1:23: error: 'tinyml.alloc' op offset -4 is negative
 // TFLITE: tinyml-opt: not a TensorFlow Lite model (no TFL3 identifier)
 // ONNX: tinyml-opt: {{.*}}ONNX
 
