@@ -49,7 +49,8 @@ PIPELINES = {
 does; `size` unrolls less, lets layers share loops, and has fast kernels that are not
 shared only where much of the work is; `stages` runs layers in stages where that needs
 fewer bytes and no work is done twice; `reference` lowers layer by layer with no fusion
-and no sharing, so that every layer's output is there when the network has run.
+and no sharing, so that every layer's output is there when the network has run. For
+each core there is besides what `tinyml compile --target CORE` runs first.
 """
 
 OBJECTIVES = {
@@ -99,11 +100,31 @@ def instructions(core: str) -> str:
     )
 
 
+CORES = ("cortex-m4", "cortex-m7")
+"""Cores whose instructions there are."""
+
+PIPELINES.update(
+    {
+        core: f"tinyml-number-layers,{estimated(PIPELINES['default'], core)},"
+        f"{instructions(core)}"
+        for core in CORES
+    }
+)
+
+NAME = re.compile(r'("(?:\\.|[^"\\])*"|\[[^\]]*\])|@([\w-]*)')
+"""A text in quotes or in brackets, which is no name, or the name of a pipeline."""
+
+
 def expand(spec: str) -> str:
-    """A pass string with a leading `@name` replaced; raises ValueError if unknown."""
-    if not spec.startswith("@"):
-        return spec
-    if spec[1:] not in PIPELINES:
-        known = ", ".join(f"@{name}" for name in PIPELINES)
-        raise ValueError(f"unknown pipeline {spec!r}; there are: {known}")
-    return PIPELINES[spec[1:]]
+    """A pass string with each `@name` replaced; raises ValueError if one is unknown."""
+
+    def passes(found: re.Match[str]) -> str:
+        text, name = found.groups()
+        if text is not None:
+            return text
+        if name not in PIPELINES:
+            known = ", ".join(f"@{name}" for name in PIPELINES)
+            raise ValueError(f"unknown pipeline '@{name}'; there are: {known}")
+        return PIPELINES[name]
+
+    return NAME.sub(passes, spec)

@@ -22,7 +22,7 @@ func.func @network(%x: memref<1x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: 
   func.return
 }
 
-// PIPELINE: tinyml-opt: unknown pipeline '@nothing'; there are: @default, @size, @ram, @stages, @reference
+// PIPELINE: tinyml-opt: unknown pipeline '@nothing'; there are: @default, @size, @ram, @stages, @reference, @cortex-m4, @cortex-m7
 // OPTION: tinyml-opt: {{.*}}"strategi"{{.*}}"strategy", "alignment"
 // PASS: tinyml-opt: {{.*}}'tinyml-lower-arenas'
 // FAILED: {{.*}}errors.mlir: error: tinyml-lower-arena: @network has no tinyml.arena_bytes; run tinyml-plan-memory first

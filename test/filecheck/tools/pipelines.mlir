@@ -3,6 +3,9 @@
 // RUN: tinyml-opt %s -p @default -t tinyml-c > %t.c
 // RUN: %check_c < %t.c
 // RUN: %check_cxx < %t.c
+// RUN: tinyml-opt %s -p '@reference,tinyml-prefix-symbols{prefix="@x"}' | filecheck %s --check-prefix=MORE
+// RUN: tinyml-opt -p 'canonicalize,@ram' --print-pipeline | filecheck %s --check-prefix=PRINTED
+// RUN: tinyml-opt -p @cortex-m7 --print-pipeline | filecheck %s --check-prefix=CORE
 
 // A named pipeline leads from a network of layers to what the C printer spells.
 func.func @network(%x: memref<2x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<1x4xi8> {tinyml.output = #tinyml.tensor<"y">}) {
@@ -27,3 +30,11 @@ func.func @network(%x: memref<2x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: 
 
 // Layer by layer with nothing shared.
 // REFERENCE:      func.func @network(%arena: memref<16xi8>)
+
+// A name may stand anywhere, but in quotes it is a text.
+// MORE: func.func @"@x_network"(%arena: memref<16xi8>)
+// PRINTED: canonicalize,tinyml-fold-constants,{{.*}}tinyml-plan-memory{strategy="optimal"}
+
+// What a target runs, down to instructions.
+// CORE: tinyml-number-layers,tinyml-fold-constants,{{.*}}tinyml-annotate-cycles{core="cortex-m7"}
+// CORE-SAME: tinyml-outline-hot-loops,tinyml-select-thumb,
