@@ -230,18 +230,20 @@ def _clang_stack_usage(elf: Any) -> dict[str, int]:
     """
     usage: dict[str, int] = {}
     width = elf.elfclass // 8
+    # There is a section for each function, and one table of symbols for all of them.
+    table = elf.get_section_by_name(".symtab")
+    symbols = list(table.iter_symbols()) if table is not None else []
+    functions = {
+        (symbol["st_shndx"], symbol["st_value"] & ~1): symbol.name
+        for symbol in symbols
+        if symbol["st_info"]["type"] == "STT_FUNC"
+    }
     for section in elf.iter_sections():
         if not section.name.startswith((".rel.stack_sizes", ".rela.stack_sizes")):
             continue
         data: bytes = elf.get_section(section["sh_info"]).data()
-        symbols = elf.get_section(section["sh_link"])
-        functions = {
-            (symbol["st_shndx"], symbol["st_value"] & ~1): symbol.name
-            for symbol in symbols.iter_symbols()
-            if symbol["st_info"]["type"] == "STT_FUNC"
-        }
         for relocation in section.iter_relocations():
-            symbol = symbols.get_symbol(relocation["r_info_sym"])
+            symbol = symbols[relocation["r_info_sym"]]
             offset = relocation["r_offset"]
             addend = (
                 relocation["r_addend"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from math import prod
+from typing import cast
 
 from xdsl.dialects.builtin import (
     I64,
@@ -42,7 +43,6 @@ from xdsl.traits import (
     SymbolUserOpInterface,
 )
 from xdsl.utils.exceptions import VerifyException
-from xdsl.utils.hints import isa
 
 from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.constants import ELEMENT_TYPES, find_global, is_unsigned
@@ -81,8 +81,8 @@ def integer_range(type: Attribute) -> tuple[int, int]:
 
 def integers(attr: Attribute) -> tuple[int, ...]:
     """The numbers of an `array<i64: ...>`."""
-    assert isa(attr, DenseArrayBase[I64])
-    return tuple(attr.get_values())
+    assert isinstance(attr, DenseArrayBase)
+    return tuple(cast("DenseArrayBase[I64]", attr).get_values())
 
 
 class LayerMemoryEffect(MemoryEffect):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from tinyml.passes.thumb_liveness import TURNS, Span
 
@@ -31,8 +32,7 @@ Read = int | Inside
 """An instruction that reads a value, by its number, or a loop."""
 
 
-@dataclass(frozen=True)
-class Stay:
+class Stay(NamedTuple):
     """Instructions between which a value stays in a register."""
 
     first: int
@@ -51,7 +51,8 @@ class Crowd:
 
     def count(self, span: Span) -> int:
         start, end = span
-        return max(bisect_left(self.numbers, end) - bisect_left(self.numbers, start), 0)
+        first = bisect_left(self.numbers, start)
+        return bisect_left(self.numbers, end, first) - first
 
     def is_between(self, a: int, b: int) -> bool:
         """Whether any of the numbers lies between two others."""
