@@ -45,7 +45,9 @@ def list_targets() -> str:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_help_options(parser.add_argument_group("what there is"))
-    add_print_options(parser.add_argument_group("while passes run"))
+    running = parser.add_argument_group("while passes run")
+    add_print_options(running)
+    add_check_options(running)
     parser.add_argument(
         "--debug",
         action="store_true",
@@ -100,4 +102,26 @@ def add_print_options(group: argparse._ArgumentGroup) -> None:  # pyright: ignor
         "--elide",
         action=argparse.BooleanOptionalAction,
         help="shorten long constants; default: where IR goes to a terminal",
+    )
+
+
+def add_check_options(group: argparse._ArgumentGroup) -> None:  # pyright: ignore[reportPrivateUsage]
+    group.add_argument(
+        "--check-each",
+        action="store_true",
+        help="run the network before and after every pass, stop where it changes",
+    )
+    group.add_argument(
+        "--check-each-seeds",
+        type=int,
+        default=2,
+        metavar="N",
+        help="sets of random inputs, besides three extreme ones; default 2",
+    )
+    group.add_argument(
+        "--check-each-steps",
+        type=int,
+        default=200_000,
+        metavar="N",
+        help="ops to interpret for all sets of a network; more run natively",
     )

@@ -90,6 +90,10 @@ class TinyMLOptMain(xDSLOptMain):
             found.append(self.printing())
         if args.dump_ir_dir is not None:
             found.append(self.dumping())
+        if args.check_each:
+            from tinyml.tools.check_each import CheckEach
+
+            found.append(CheckEach(args.check_each_seeds, args.check_each_steps))
         if args.time_passes:
             from tinyml.tools.pass_timing import PassTiming
 

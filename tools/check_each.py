@@ -1,0 +1,211 @@
+"""
+`tinyml-opt --check-each`: runs the network before and after every pass.
+
+The module before a pass is the module after the one before it, so each is run once, on
+the same inputs; what a pass leaves as it was for a run is not run again. Outputs and
+all tensors that both have are compared bit by bit, and in an arena every read has to be
+of what was written for the buffer that is read. The first pass that changes anything
+ends the pipeline, with one line that says where.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xdsl.dialects.builtin import ModuleOp
+from xdsl.passes import ModulePass
+from xdsl.utils.exceptions import DiagnosticException, InterpretationError
+
+from tinyml.backend.compiler_process import ToolchainError
+from tinyml.frontend.load import first_line
+from tinyml.tools.arena_owners import plan_of, plan_problem
+from tinyml.tools.check_interface import (
+    Interface,
+    Matched,
+    interface_of,
+    match_interfaces,
+)
+from tinyml.tools.input_sets import InputSet, in_arena, input_sets
+from tinyml.tools.instrumentation import PassInstrumentation
+from tinyml.tools.native_kernels import NativeKernels
+from tinyml.tools.network_runner import NetworkRun, NetworkRunner
+from tinyml.tools.network_signature import NetworkSignature
+from tinyml.tools.network_trace import first_difference
+
+SEEDS, STEPS = 2, 200_000
+"""Defaults: sets of random numbers, and ops to interpret for all sets of a network."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What can be read off a network."""
+
+    interface: Interface
+    signature: Hashable
+    plan: Sequence[int] | None
+    """Offsets of the buffers, if there is a plan and no arena yet."""
+
+    @staticmethod
+    def of(module: ModuleOp) -> Snapshot:
+        """Raises DiagnosticException if the module has no network, or several."""
+        interface = interface_of(module)
+        plan = None if in_arena(module) else plan_of(module)
+        return Snapshot(interface, NetworkSignature(module).read(), plan)
+
+
+@dataclass(frozen=True)
+class State:
+    """A network between two passes, and what it did on the input sets."""
+
+    network: Snapshot
+    sets: Sequence[InputSet]
+    run: NetworkRun
+
+
+@dataclass
+class CheckEach(PassInstrumentation):
+    """Compares what networks compute before and after every pass."""
+
+    seeds: int = SEEDS
+    steps: int = STEPS
+    counts: Counter[str] = field(default_factory=Counter[str])
+    state: State | None = None
+    unchecked: list[str] = field(default_factory=list[str])
+    """Passes since the last state that was run."""
+    failed: bool = False
+    folder: tempfile.TemporaryDirectory[str] | None = None
+    runner: NetworkRunner | None = None
+
+    def before_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
+        if number == 0:
+            self.start(module)
+
+    def start(self, module: ModuleOp) -> None:
+        """Runs the network of a new module, if it has one."""
+        self.state, self.unchecked = None, []
+        if self.runner is None:
+            self.folder = tempfile.TemporaryDirectory()
+            native = NativeKernels(Path(self.folder.name))
+            self.runner = NetworkRunner(native, self.steps)
+        try:
+            network = Snapshot.of(module)
+            sets = input_sets(module, self.seeds)
+            run = self.runner.run(module, sets)
+        except (DiagnosticException, ToolchainError) as error:
+            self.remark(f"nothing is checked: {first_line(str(error))}")
+            return
+        except Exception as error:
+            raise self.failure(f"the network does not run: {told(error)}") from error
+        if run.problem is not None:
+            raise self.failure(f"the network is wrong before any pass: {run.problem}")
+        self.state = State(network, sets, run)
+
+    def after_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
+        if self.state is None:
+            self.counts["not run"] += 1
+            return
+        where = f"(pass {number + 1})"
+        try:
+            network = Snapshot.of(module)
+        except DiagnosticException as error:
+            raise self.failure(f"leaves no network {where}: {error}") from error
+        old = self.state
+        if network.signature != old.network.signature:
+            self.run(where, pass_, module, network)
+        elif network.plan in (None, old.network.plan):
+            self.counts["left as they were"] += 1
+        else:
+            self.counts["by their plan"] += 1
+            self.state = State(network, old.sets, old.run)
+        if network.plan not in (None, old.network.plan):
+            trace = self.state.run.traces[-1]
+            if (problem := plan_problem(module, trace, network.plan)) is not None:
+                raise self.failure(f"breaks the network {where}: {problem}")
+
+    def run(
+        self, where: str, pass_: ModulePass, module: ModuleOp, network: Snapshot
+    ) -> None:
+        """Runs what a pass has made of the network, and compares."""
+        assert self.runner is not None
+        assert self.state is not None
+        old = self.state
+        matched = match_interfaces(
+            old.network.interface, network.interface, old.sets, old.run.traces
+        )
+        for remark in matched.remarks:
+            self.remark(f"{pass_.name}: {remark}")
+        sets = matched.sets or input_sets(module, self.seeds)
+        try:
+            run = self.runner.run(module, sets)
+        except (DiagnosticException, ToolchainError) as error:
+            self.counts["not run"] += 1
+            self.unchecked.append(pass_.name)
+            self.remark(f"{pass_.name}: not checked: {first_line(str(error))}")
+            return
+        except Exception as error:
+            # A wrong pass may make anything, and NumPy may raise anything of it.
+            text = f"makes what does not run {where}: {told(error)}"
+            raise self.failure(text) from error
+        new = State(network, sets, run)
+        if matched.sets is not None:
+            self.compare(where, old, new, matched)
+        if run.problem is not None:
+            raise self.failure(f"breaks the network {where}: {run.problem}")
+        self.counts[run.how] += 1
+        self.state, self.unchecked = new, []
+
+    def compare(
+        self, where: str, before: State, after: State, matched: Matched
+    ) -> None:
+        """Raises DiagnosticException if the two have computed different numbers."""
+        labels = [port.label for port in before.network.interface.ports.outputs]
+
+        def output(number: int) -> str | None:
+            return f'output "{labels[number]}"' if number in matched.outputs else None
+
+        for inputs, old, new in zip(
+            after.sets, before.run.traces, after.run.traces, strict=True
+        ):
+            difference = first_difference(old, new, output)
+            if difference is None:
+                continue
+            text = f"changes the result {where}"
+            if self.unchecked:
+                text += f", or {', '.join(self.unchecked)} before it, not checked"
+            text += f": {difference}, on input set {inputs.name}"
+            if after.run.problem is not None:
+                text += f"; {after.run.problem}"
+            raise self.failure(text)
+
+    def failure(self, text: str) -> DiagnosticException:
+        self.failed = True
+        return DiagnosticException(text)
+
+    def remark(self, text: str) -> None:
+        print(f"tinyml-opt: --check-each: remark: {text}", file=sys.stderr)
+
+    def after_failure(self, number: int, pass_: ModulePass, error: Exception) -> None:
+        self.failed = True
+
+    def finish(self) -> None:
+        """Says what was checked, and how."""
+        if not self.failed and self.counts:
+            parts = ", ".join(f"{n} {how}" for how, n in self.counts.items())
+            total, sets = sum(self.counts.values()), 3 + self.seeds
+            text = f"checked {total} passes on {sets} input sets: {parts}"
+            print(f"tinyml-opt: --check-each: {text}", file=sys.stderr)
+        if self.folder is not None:
+            self.folder.cleanup()
+
+
+def told(error: Exception) -> str:
+    """What went wrong in a run, in a line."""
+    text = first_line(str(error))
+    if isinstance(error, InterpretationError):
+        return text
+    return f"{type(error).__name__}: {text}"
