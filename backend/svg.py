@@ -115,13 +115,21 @@ def add_shape(parent: Element, shape: Shape) -> None:
 
 def svg(drawing: Drawing) -> str:
     """The drawing as an SVG document."""
+    root = svg_element(drawing)
+    ElementTree.indent(root, " ")
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def svg_element(drawing: Drawing) -> Element:
+    """The drawing as an element; without style or patterns those of its page count."""
     root = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "role": "img"})
     root.set("viewBox", f"0 0 {number(drawing.width)} {number(drawing.height)}")
     root.set("width", number(drawing.width))
     root.set("height", number(drawing.height))
     add(root, "title", drawing.title)
     add(root, "desc", drawing.description)
-    add(root, "style", drawing.style)
+    if drawing.style:
+        add(root, "style", drawing.style)
     definitions = add(root, "defs")
     for name, look in drawing.patterns:
         pattern = add(
@@ -135,5 +143,4 @@ def svg(drawing: Drawing) -> str:
         add(pattern, "path", class_=look, d="M-1,1 L1,-1 M0,5 L5,0 M4,6 L6,4")
     for shape in drawing.shapes:
         add_shape(root, shape)
-    ElementTree.indent(root, " ")
-    return ElementTree.tostring(root, encoding="unicode") + "\n"
+    return root

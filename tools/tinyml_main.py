@@ -4,6 +4,7 @@
     tinyml compile MODEL -o DIR    C, textual IR and a report
     tinyml run DIR                 run it on a simulated core, compare every integer
     tinyml pareto MODEL            what less RAM costs in work
+    tinyml report DIR              a page about it: memory, stages, layers, cycles
     tinyml import MODEL            the model as textual IR
 
 Errors are one line and exit status 1; `--debug` shows where they come from.
@@ -18,7 +19,8 @@ import json
 import math
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -232,6 +234,26 @@ def make_parser() -> argparse.ArgumentParser:
     bench.add_argument("--debug", action="store_true", help="show tracebacks")
     bench.set_defaults(function=command_bench)
 
+    report = commands.add_parser("report", help="a page about a compiled network")
+    report.add_argument("directory", type=Path, help="what tinyml compile wrote")
+    report.add_argument("-o", "--output", type=Path, required=True, metavar="FILE.html")
+    report.add_argument(
+        "--pareto",
+        nargs="?",
+        const=True,
+        metavar="FILE.json",
+        help="with what less RAM costs: what tinyml pareto wrote, or searched now",
+    )
+    report.add_argument(
+        "--run",
+        nargs="?",
+        const=True,
+        metavar="FILE.json",
+        help="with where cycles go in a run: what tinyml run wrote, or run now",
+    )
+    add_common_options(report)
+    report.set_defaults(function=command_report)
+
     imports = commands.add_parser("import", help="a model to textual IR")
     imports.add_argument("model", type=Path)
     imports.add_argument("-o", "--output", type=Path, help="default: stdout")
@@ -374,14 +396,12 @@ def command_quantize(args: argparse.Namespace) -> int:
     return 0
 
 
-def command_pareto(args: argparse.Namespace) -> int:
+@contextmanager
+def shown_progress() -> Generator[Callable[[str, int, int], None]]:
+    """Shows on a terminal what is being done, and how many steps of how many are."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from tinyml.backend.pareto import ParetoOptions, pareto, table
-    from tinyml.backend.pareto_svg import pareto_svg
-
-    options = ParetoOptions(args.io == "quantized", args.input, args.max_extra_macs)
     shown = Console(stderr=True)
     quiet = not sys.stderr.isatty()
     with Progress(console=shown, transient=True, disable=quiet) as progress:
@@ -390,12 +410,45 @@ def command_pareto(args: argparse.Namespace) -> int:
         def tell(what: str, done: int, of: int) -> None:
             progress.update(task, description=what, completed=done, total=of)
 
+        yield tell
+
+
+def command_pareto(args: argparse.Namespace) -> int:
+    from tinyml.backend.pareto import ParetoOptions, pareto, table
+    from tinyml.backend.pareto_svg import pareto_svg
+
+    options = ParetoOptions(args.io == "quantized", args.input, args.max_extra_macs)
+    with shown_progress() as tell:
         front = pareto(args.model, options, tell)
     if args.json is not None:
         args.json.write_text(json.dumps(front.data(), indent=1) + "\n", "utf-8")
     if args.svg is not None:
         args.svg.write_text(pareto_svg(front), "utf-8")
     print(table(front))
+    return 0
+
+
+def command_report(args: argparse.Namespace) -> int:
+    from tinyml.backend import report_data, runner
+    from tinyml.backend.report_page import report_page
+
+    report = runner.load_report(args.directory)
+    front = run = None
+    # What is wrong with these files is told before any work is done.
+    if isinstance(args.pareto, str):
+        front = report_data.read_front(Path(args.pareto), report)
+    if isinstance(args.run, str):
+        run = report_data.read_run(Path(args.run), report)
+    data = report_data.load_report_data(args.directory)
+    if args.pareto is True:
+        with shown_progress() as tell:
+            front = report_data.search_front(args.directory, report, tell)
+    if args.run is True:
+        sets = runner.load_sets(report, None, None)
+        told, _ = runner.interpreted(args.directory, sets)
+        options = runner.RunOptions(toolchain=args.toolchain)
+        run = runner.run_directory(args.directory, told, None, options)
+    args.output.write_text(report_page(data, front, run), "utf-8")
     return 0
 
 
