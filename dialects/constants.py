@@ -70,8 +70,12 @@ def find_global(user: Operation, symbol: SymbolRefAttr) -> memref.GlobalOp | Non
         table = table.parent_op()
     if table is None:
         return None
-    found = SymbolTable.lookup_symbol(table, symbol)
-    return found if isinstance(found, memref.GlobalOp) else None
+    # As SymbolTable.lookup_symbol, which asks every op for its traits, does.
+    name = symbol.string_value()
+    for op in table.regions[0].block.ops:
+        if isinstance(op, memref.GlobalOp) and op.sym_name.data == name:
+            return op
+    return None
 
 
 def global_array(op: memref.GlobalOp) -> np.ndarray:

@@ -48,8 +48,8 @@ def weights_by_channel(op: WeightedOp, channels: int) -> np.ndarray:
 
 def is_zero(array: np.ndarray, axis: int) -> np.ndarray:
     """For each index along an axis whether all numbers there are zero."""
-    rows = np.moveaxis(array, axis, 0)
-    return np.array([not row.any() for row in rows], bool)
+    others = tuple(number for number in range(array.ndim) if number != axis)
+    return np.logical_not(array.any(axis=others))
 
 
 def mask_of(known: Known, value: SSAValue) -> np.ndarray:
