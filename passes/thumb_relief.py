@@ -53,7 +53,7 @@ class Relief:
         self.open = dict(values.candidates)
         self.known: dict[int, tuple[int, Plan | None]] = {}
         """How to move a value, found when so many numbers of its life were crowded."""
-        while (crowded := crowd(self.counts, limits)).numbers:
+        while (crowded := crowd(self.counts, limits)).total:
             value = choose(self.possible(crowded))
             if value is None:
                 return

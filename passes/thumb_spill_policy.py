@@ -9,9 +9,10 @@ loops that use it, as long as nothing in between is crowded.
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from operator import gt
 from typing import NamedTuple
 
 from tinyml.passes.thumb_liveness import TURNS, Span
@@ -44,28 +45,28 @@ class Stay(NamedTuple):
 
 
 class Crowd:
-    """The numbers at which too many values are alive."""
+    """The numbers, of those from -1 on, at which too many values are alive."""
 
-    def __init__(self, numbers: Iterable[int]):
-        self.numbers = sorted(numbers)
+    def __init__(self, crowded: Iterable[bool]):
+        self.sums = list(accumulate(map(int, crowded), initial=0))
+        """How many of the first numbers are crowded; of none, one, two, ..."""
+
+    @property
+    def total(self) -> int:
+        return self.sums[-1]
 
     def count(self, span: Span) -> int:
         start, end = span
-        first = bisect_left(self.numbers, start)
-        return bisect_left(self.numbers, end, first) - first
+        return self.sums[end + 1] - self.sums[start + 1] if start < end else 0
 
     def is_between(self, a: int, b: int) -> bool:
         """Whether any of the numbers lies between two others."""
-        return bisect_right(self.numbers, a) < bisect_left(self.numbers, b)
+        return b > a + 1 and self.sums[b + 1] > self.sums[a + 2]
 
 
 def crowd(counts: Sequence[int], limits: Sequence[int]) -> Crowd:
     """Where the counts that `alive` gives are above limits."""
-    return Crowd(
-        index - 1
-        for index, (count, limit) in enumerate(zip(counts, limits, strict=True))
-        if count > limit
-    )
+    return Crowd(map(gt, counts, limits))
 
 
 def stays(

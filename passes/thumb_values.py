@@ -72,7 +72,7 @@ class Values:
     @cached_property
     def candidates(self) -> dict[int, Candidate]:
         """The values that it may help to keep elsewhere."""
-        everywhere = Crowd(range(-1, 2 * len(self.code.lines)))
+        everywhere = Crowd([True] * (2 * len(self.code.lines) + 1))
         core = (
             (value, self.candidate(value))
             for value in range(len(self.spans))
