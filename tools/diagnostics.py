@@ -8,6 +8,7 @@ layer: `MODEL: error: "LAYER": MESSAGE`.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from xdsl.dialects.builtin import FileLineColLoc, ModuleOp, NameLoc
 from xdsl.ir import Operation
@@ -42,21 +43,34 @@ def parse_error(error: ParseError, line_offset: int = 0) -> PlacedError:
     return PlacedError(f"{span.get_location()}: error: {one_line_of(error.msg)}")
 
 
-def pass_error(error: DiagnosticException, file: str, pass_name: str) -> PlacedError:
+def reproduced(reproducer: Path | None) -> str:
+    """What names the file that shows a failure again, if there is one."""
+    return "" if reproducer is None else f" (again with {reproducer})"
+
+
+def pass_error(
+    error: DiagnosticException, file: str, pass_name: str, reproducer: Path | None
+) -> PlacedError:
     """What a pass cannot do, at the op if it says which."""
     op, message = failed_op(error), one_line(error)
     if op is not None and isinstance(op.location, NameLoc):
         # Most messages name the layer.
         op = None if op.location.desc.data in message else op
-    return PlacedError(placed(op, file, f"{pass_name}: {message}"))
+    return PlacedError(
+        placed(op, file, f"{pass_name}: {message}{reproduced(reproducer)}")
+    )
 
 
-def verifier_error(module: ModuleOp, file: str, pass_name: str | None) -> PlacedError:
+def verifier_error(
+    module: ModuleOp, file: str, pass_name: str | None, reproducer: Path | None = None
+) -> PlacedError:
     """What does not verify, and behind which pass; None for what was read."""
     op, message = unverified(module)
     name = "" if op is None else f"'{op.name}' op "
     behind = "" if pass_name is None else f" (after {pass_name})"
-    return PlacedError(placed(op, file, f"{name}{message}{behind}"))
+    return PlacedError(
+        placed(op, file, f"{name}{message}{behind}{reproduced(reproducer)}")
+    )
 
 
 def unverified(module: ModuleOp) -> tuple[Operation | None, str]:

@@ -13,6 +13,7 @@ from tinyml.backend.raw_run import SimulatorError
 from tinyml.backend.target_machine import TargetError
 from tinyml.frontend.load import one_line
 from tinyml.tools.diagnostics import PlacedError
+from tinyml.tools.instrumentation import PassCrash
 
 USER_ERRORS = (
     ArgSpecParseError,
@@ -39,7 +40,12 @@ def describe_error(error: BaseException) -> str:
         return one_line(error)
     if isinstance(error, MemoryError):
         return "out of memory"
+    what, file = "internal error, please report it", ""
+    if isinstance(error, PassCrash):
+        what = f"internal error in {error.pass_name}, please report it"
+        file = f" with {error.reproducer}" if error.reproducer else ""
+        error = error.__cause__ or error
     return (
-        f"internal error, please report it: {type(error).__name__}: "
-        f"{one_line(error)} (--debug shows where it comes from)"
+        f"{what}{file}: {type(error).__name__}: {one_line(error)} "
+        "(--debug shows where it comes from)"
     )

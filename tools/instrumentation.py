@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -49,6 +50,18 @@ class PassReached(PassInstrumentation):
 
     def before_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
         self.name = pass_.name
+
+
+class PassCrash(Exception):
+    """
+    A bug in a pass, which has raised what is no message to the user, and the file that
+    shows it again.
+    """
+
+    def __init__(self, pass_name: str, reproducer: Path | None):
+        super().__init__(pass_name)
+        self.pass_name = pass_name
+        self.reproducer = reproducer
 
 
 def run_passes(

@@ -48,6 +48,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     running = parser.add_argument_group("while passes run")
     add_print_options(running)
     add_check_options(running)
+    add_failure_options(parser.add_argument_group("when a pass fails"))
     parser.add_argument(
         "--debug",
         action="store_true",
@@ -121,7 +122,24 @@ def add_check_options(group: argparse._ArgumentGroup) -> None:  # pyright: ignor
     group.add_argument(
         "--check-each-steps",
         type=int,
-        default=200_000,
+        default=100_000,
         metavar="N",
         help="ops to interpret for all sets of a network; more run natively",
+    )
+
+
+def add_failure_options(group: argparse._ArgumentGroup) -> None:  # pyright: ignore[reportPrivateUsage]
+    group.add_argument(
+        "--crash-reproducer",
+        type=Path,
+        default=Path("tinyml_reproducer.mlir"),
+        metavar="FILE",
+        help="where the passes that are left and their input are written if a pass "
+        "crashes; default: tinyml_reproducer.mlir",
+    )
+    group.add_argument(
+        "--reproducer",
+        action="store_true",
+        help="write that file for any failure, what a pass refuses and what does not "
+        "verify among it",
     )

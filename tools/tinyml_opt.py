@@ -21,16 +21,23 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.utils.exceptions import (
     ArgSpecParseError,
     DiagnosticException,
+    ShrinkException,
     VerifyException,
 )
 from xdsl.xdsl_opt_main import xDSLOptMain
 
 from tinyml.passes.pipelines import expand
-from tinyml.tools.instrumentation import PassInstrumentation, PassReached, run_passes
+from tinyml.tools.instrumentation import (
+    PassCrash,
+    PassInstrumentation,
+    PassReached,
+    run_passes,
+)
 from tinyml.tools.load_passes import load_passes
 from tinyml.tools.opt_options import add_options
 
 if TYPE_CHECKING:
+    from tinyml.tools.crash_reproducer import CrashReproducer
     from tinyml.tools.print_ir import IRStyle
 
 
@@ -100,6 +107,18 @@ class TinyMLOptMain(xDSLOptMain):
             found.append(PassTiming())
         return found
 
+    @cached_property
+    def reproducer(self) -> CrashReproducer:
+        from tinyml.tools.crash_reproducer import CrashReproducer
+
+        args = self.args
+        options = [word for file in args.load for word in ("--load", str(file))]
+        options += ["--disable-verify"] if args.disable_verify else []
+        if args.allow_unregistered_dialect:
+            options.append("--allow-unregistered-dialect")
+        passes, file = self.pipeline.passes, args.crash_reproducer
+        return CrashReproducer(self.ctx, passes, options, file, args.reproducer)
+
     def printing(self) -> PassInstrumentation:
         from tinyml.tools.print_ir import PrintIR
 
@@ -148,13 +167,19 @@ class TinyMLOptMain(xDSLOptMain):
                 self.ctx,
                 prog,
                 self.pipeline.passes,
-                (*self.looking_on, reached),
+                (self.reproducer, *self.looking_on, reached),
                 verify=not self.args.disable_verify,
             )
+        except ShrinkException:
+            raise
         except DiagnosticException as error:
             if self.args.verify_diagnostics:
                 raise
             raise self.placed(error, prog, reached) from error
+        except Exception as error:
+            if reached.name is None:
+                raise
+            raise PassCrash(reached.name, self.reproducer.written) from error
 
     def placed(
         self, error: DiagnosticException, module: ModuleOp, reached: PassReached
@@ -162,12 +187,12 @@ class TinyMLOptMain(xDSLOptMain):
         """An error of a pass or of the verifier behind it, in one line."""
         from tinyml.tools.diagnostics import pass_error, verifier_error
 
-        file = self.get_input_name()
+        file, reproducer = self.get_input_name(), self.reproducer.written
         if isinstance(error, VerifyException):
-            return verifier_error(module, file, reached.name)
+            return verifier_error(module, file, reached.name, reproducer)
         if reached.name is None:
             return error
-        return pass_error(error, file, reached.name)
+        return pass_error(error, file, reached.name, reproducer)
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
         to = sys.stdout if self.args.output_file is None else None
