@@ -49,9 +49,15 @@ config.substitutions += [
     ("%check_c", f"{check} -std=c99 -x c -"),
 ]
 
+# MLIR's own tool, under the names that it has in Debian too, the newest first.
+versions = range(30, 18, -1)
+names = ["mlir-opt", *(f"mlir-opt-{version}" for version in versions)]
+names += [f"/usr/lib/llvm-{version}/bin/mlir-opt" for version in versions]
+config.mlir_opt = next(filter(None, map(shutil.which, names)), None)
+
 for feature, tool in {
     "arm-gcc": "arm-none-eabi-gcc",
-    "mlir-opt": "mlir-opt",
+    "mlir-opt": config.mlir_opt or "mlir-opt",
     "qemu-arm": "qemu-system-arm",
 }.items():
     if shutil.which(tool):
