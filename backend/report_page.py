@@ -80,7 +80,8 @@ def patterns() -> Element:
 
 def heading(data: ReportData) -> Element:
     report = data.report
-    stages = f", {len(data.stages)} stages" if data.stages else ""
+    count = len(data.stages)
+    stages = f", {count} stage{'s' if count > 1 else ''}" if count else ""
     text = (
         f"{report['model']} for {report['target']}: {len(data.rows)} layers{stages}, "
         f"{report['macs_model']:,} multiply-accumulates"
