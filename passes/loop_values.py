@@ -101,6 +101,10 @@ class LoopValues:
         self.turns, self.constants = turns, constants
         self._known: dict[SSAValue, Numbers | Place] = {}
 
+    def forgotten(self) -> LoopValues:
+        """The same turns, with no number kept."""
+        return LoopValues(self.turns, self.constants)
+
     def number(self, value: SSAValue) -> Numbers:
         found = self.value(value)
         assert not isinstance(found, Place)

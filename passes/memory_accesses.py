@@ -14,8 +14,9 @@ elements of constant tables.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 from xdsl.dialects import arith, func, memref, scf
@@ -25,7 +26,7 @@ from xdsl.ir import Block, Operation, SSAValue
 from tinyml.dialects import acle
 from tinyml.dialects.reading import READS_INPUT
 from tinyml.passes.index_arithmetic import Numbers, UnknownNumber
-from tinyml.passes.loop_dependence import buffers_behind
+from tinyml.passes.loop_dependence import buffers_behind, loops_behind
 from tinyml.passes.loop_turns import KernelProblem, LoopTurns, Surroundings, unknown
 from tinyml.passes.loop_values import LoopValues, element_bytes
 
@@ -40,6 +41,9 @@ VIEWS = (
 )
 HANDING_ON = (*VIEWS, arith.SelectOp, scf.ForOp, scf.IfOp, scf.YieldOp)
 """Ops that hand on memrefs and do not access memory themselves."""
+
+SHARED = 1 << 14
+"""Turns of which the numbers of all values may be kept at once."""
 
 
 @dataclass(frozen=True)
@@ -181,54 +185,75 @@ class Nest:
         found: dict[SSAValue, AccessTimes] = {}
         stored = [access.memref for access in self.accesses if access.writes]
         written = {buffer for value in stored for buffer in buffers_behind(value)}
-        for access in self.accesses:
+        for group in self.groups():
+            access = group[0]
+            turns = self.loops.parts(access.around, access.deciding, access.shape)
             try:
-                self.record(access, found, written)
+                for values, elements, shape in turns:
+                    few = prod(shape) <= SHARED
+                    for access in group:
+                        own = values if few else values.forgotten()
+                        self.record(access, own, elements, shape, found, written)
             except UnknownNumber as error:
                 what = f"the address of a {access.op.name}"
                 raise unknown(what, error) from error
         return found
 
+    def groups(self) -> Iterable[list[Access]]:
+        """Accesses in the same place that depend on the same loops."""
+        behind: dict[SSAValue, set[Operation]] = {}
+        found: dict[Hashable, list[Access]] = {}
+        for access in self.accesses:
+            for value in access.deciding:
+                if value not in behind:
+                    behind[value] = loops_behind([value])
+            loops = frozenset[Operation]().union(*(behind[v] for v in access.deciding))
+            key = access.around, loops, tuple(access.shape)
+            found.setdefault(key, []).append(access)
+        return found.values()
+
     def record(
         self,
         access: Access,
+        values: LoopValues,
+        elements: Sequence[Numbers],
+        shape: Sequence[int],
         times: dict[SSAValue, AccessTimes],
         written: set[SSAValue],
     ) -> None:
-        """Adds all that one access does to the times of its buffer."""
+        """Adds what an access does in some turns to the times of its buffer."""
         around = access.around
-        for values, elements, shape in self.loops.parts(
-            around, access.deciding, access.shape
-        ):
-            place = values.place(access.memref)
-            indices = elements
-            if access.indices is not None:
-                indices = [values.number(index) for index in access.indices]
-            address = place.at(indices)
-            first, last = self.when(access, values)
-            address, first, last = (flat(n, shape) for n in (address, first, last))
-            # Loops around the innermost branch take their turns, or it is not taken.
-            inner = around.loops[around.guarded :]
-            happens = self.loops.happens(inner, (), values)
-            if not happens.all():
-                kept = flat(happens, shape)
-                address, first, last = address[kept], first[kept], last[kept]
-            if not address.size:
+        place = values.place(access.memref)
+        indices = elements
+        if access.indices is not None:
+            indices = [values.number(index) for index in access.indices]
+        address = place.at(indices)
+        first, last = self.when(access, values)
+        address, first, last = (flat(n, shape) for n in (address, first, last))
+        # Loops around the innermost branch take their turns, or it is not taken.
+        inner = around.loops[around.guarded :]
+        happens = self.loops.happens(inner, (), values)
+        if not happens.all():
+            kept = flat(happens, shape)
+            address, first, last = address[kept], first[kept], last[kept]
+        if not address.size:
+            return
+        buffer, size = place.buffer, access.size
+        assert isinstance(buffer.type, MemRefType)
+        span = buffer_span(buffer.type)
+        check_inside(buffer, span, int(address.min()), int(address.max()) + size)
+        if buffer not in times:
+            times[buffer] = AccessTimes.untouched(span)
+        to = times[buffer]
+        for at in (address + byte for byte in range(size)):
+            if access.writes:
+                np.minimum.at(to.first_write, at, first)
+                np.maximum.at(to.last_write, at, last)
                 continue
-            buffer, size = place.buffer, access.size
-            assert isinstance(buffer.type, MemRefType)
-            span = buffer_span(buffer.type)
-            check_inside(buffer, span, int(address.min()), int(address.max()) + size)
-            to = times.setdefault(buffer, AccessTimes.untouched(span))
-            for at in (address + byte for byte in range(size)):
-                if access.writes:
-                    np.minimum.at(to.first_write, at, first)
-                    np.maximum.at(to.last_write, at, last)
-                    continue
-                np.maximum.at(to.last_read, at, last)
-                # The first read only matters where it might precede a write.
-                if buffer in written:
-                    np.minimum.at(to.first_read, at, first)
+            np.maximum.at(to.last_read, at, last)
+            # The first read only matters where it might precede a write.
+            if buffer in written:
+                np.minimum.at(to.first_read, at, first)
 
     def when(self, access: Access, values: LoopValues) -> tuple[Numbers, Numbers]:
         """First and last time of an access in each turn of some loops around it."""
