@@ -243,13 +243,14 @@ def run_thumb(
     name: str,
     arguments: Sequence[int],
     memory: Mapping[int, bytearray | memoryview] | None = None,
+    listeners: tuple[Interpreter.Listener, ...] = (),
 ) -> int | None:
     """
     Calls a function with words for arguments, which may change the memory given.
-    Returns what it returns, None if nothing.
+    Returns what it returns, None if nothing. Listeners are told of every instruction.
     """
     functions = ThumbFunctions(Memory(memory or {}), arguments[4:])
-    interpreter = Interpreter(module)
+    interpreter = Interpreter(module, listeners=listeners)
     interpreter.register_implementations(functions)
     words = tuple(word & WORD for word in arguments[:4])
     results = interpreter.call_op(name, words)

@@ -13,8 +13,8 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from xdsl.dialects.builtin import ModuleOp
@@ -32,12 +32,14 @@ from tinyml.tools.check_interface import (
 )
 from tinyml.tools.input_sets import InputSet, in_arena, input_sets
 from tinyml.tools.instrumentation import PassInstrumentation
+from tinyml.tools.kernel_keys import KernelKeys, KernelTexts
 from tinyml.tools.native_kernels import NativeKernels
 from tinyml.tools.network_runner import NetworkRun, NetworkRunner
 from tinyml.tools.network_signature import NetworkSignature
 from tinyml.tools.network_trace import first_difference
+from tinyml.tools.thumb_samples import thumb_texts
 
-SEEDS, STEPS = 2, 200_000
+SEEDS, STEPS = 2, 100_000
 """Defaults: sets of random numbers, and ops to interpret for all sets of a network."""
 
 
@@ -49,13 +51,17 @@ class Snapshot:
     signature: Hashable
     plan: Sequence[int] | None
     """Offsets of the buffers, if there is a plan and no arena yet."""
+    instructions: Mapping[str, str]
+    """The functions of instructions, and their texts."""
+    keys: KernelKeys
 
     @staticmethod
-    def of(module: ModuleOp) -> Snapshot:
+    def of(module: ModuleOp, texts: KernelTexts) -> Snapshot:
         """Raises DiagnosticException if the module has no network, or several."""
-        interface = interface_of(module)
+        interface, keys = interface_of(module), KernelKeys(module, texts)
         plan = None if in_arena(module) else plan_of(module)
-        return Snapshot(interface, NetworkSignature(module).read(), plan)
+        signature = NetworkSignature(module, keys).read()
+        return Snapshot(interface, signature, plan, thumb_texts(module), keys)
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,11 @@ class CheckEach(PassInstrumentation):
     unchecked: list[str] = field(default_factory=list[str])
     """Passes since the last state that was run."""
     failed: bool = False
+    where: str = ""
+    """The pass at hand, for errors."""
     folder: tempfile.TemporaryDirectory[str] | None = None
     runner: NetworkRunner | None = None
+    texts: KernelTexts = field(default_factory=KernelTexts)
 
     def before_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
         if number == 0:
@@ -93,9 +102,9 @@ class CheckEach(PassInstrumentation):
             native = NativeKernels(Path(self.folder.name))
             self.runner = NetworkRunner(native, self.steps)
         try:
-            network = Snapshot.of(module)
+            network = Snapshot.of(module, self.texts)
             sets = input_sets(module, self.seeds)
-            run = self.runner.run(module, sets)
+            run = self.runner.run(module, sets, network.keys)
         except (DiagnosticException, ToolchainError) as error:
             self.remark(f"nothing is checked: {first_line(str(error))}")
             return
@@ -109,28 +118,58 @@ class CheckEach(PassInstrumentation):
         if self.state is None:
             self.counts["not run"] += 1
             return
-        where = f"(pass {number + 1})"
+        self.where = f"(pass {number + 1})"
         try:
-            network = Snapshot.of(module)
+            network = Snapshot.of(module, self.texts)
         except DiagnosticException as error:
-            raise self.failure(f"leaves no network {where}: {error}") from error
-        old = self.state
-        if network.signature != old.network.signature:
-            self.run(where, pass_, module, network)
-        elif network.plan in (None, old.network.plan):
-            self.counts["left as they were"] += 1
+            raise self.failure(f"leaves no network {self.where}: {error}") from error
+        old = self.state.network
+        done: list[str] = []
+        if network.signature != old.signature:
+            done.append(self.run(pass_, module, network))
         else:
-            self.counts["by their plan"] += 1
-            self.state = State(network, old.sets, old.run)
-        if network.plan not in (None, old.network.plan):
-            trace = self.state.run.traces[-1]
-            if (problem := plan_problem(module, trace, network.plan)) is not None:
-                raise self.failure(f"breaks the network {where}: {problem}")
+            self.state = replace(self.state, network=network)
+        if network.plan not in (None, old.plan):
+            done.append("by their plan")
+            self.follow_plan(module, network.plan)
+        changed = network.instructions.items() - old.instructions.items()
+        if changed:
+            done.append(self.run_instructions(pass_, module, dict(changed)))
+        self.counts[done[0] if done else "left as they were"] += 1
 
-    def run(
-        self, where: str, pass_: ModulePass, module: ModuleOp, network: Snapshot
-    ) -> None:
-        """Runs what a pass has made of the network, and compares."""
+    def follow_plan(self, module: ModuleOp, plan: Sequence[int]) -> None:
+        """Raises DiagnosticException if a plan frees what is still read."""
+        assert self.state is not None
+        problem = plan_problem(module, self.state.run.traces[-1], plan)
+        if problem is not None:
+            raise self.failure(f"breaks the network {self.where}: {problem}")
+
+    def run_instructions(
+        self, pass_: ModulePass, module: ModuleOp, names: Collection[str]
+    ) -> str:
+        """Raises DiagnosticException if instructions and the C differ; says how."""
+        assert self.runner is not None
+        assert self.state is not None
+        hot, keys = self.runner.hot, self.state.network.keys
+        try:
+            if hot.unsampled(module, keys):
+                self.runner.sample_calls(module, self.state.sets[-1], keys)
+            problem = hot.problem(module, names, keys, self.steps // 4)
+        except (DiagnosticException, ToolchainError) as error:
+            self.remark(f"{pass_.name}: not checked: {first_line(str(error))}")
+            return "not run"
+        except Exception as error:
+            text = f"makes what does not run {self.where}: {told(error)}"
+            raise self.failure(text) from error
+        if problem is not None:
+            raise self.failure(f"changes the result {self.where}: {problem}")
+        if missed := set(names) & set(hot.unchecked(module, keys)):
+            listed = ", ".join(f"@{name}" for name in sorted(missed))
+            self.remark(f"{pass_.name}: not checked, or too long a call: {listed}")
+        return "by their instructions"
+
+    def run(self, pass_: ModulePass, module: ModuleOp, network: Snapshot) -> str:
+        """Runs what a pass has made of the network, and compares; says how."""
         assert self.runner is not None
         assert self.state is not None
         old = self.state
@@ -141,27 +180,24 @@ class CheckEach(PassInstrumentation):
             self.remark(f"{pass_.name}: {remark}")
         sets = matched.sets or input_sets(module, self.seeds)
         try:
-            run = self.runner.run(module, sets)
+            run = self.runner.run(module, sets, network.keys)
         except (DiagnosticException, ToolchainError) as error:
-            self.counts["not run"] += 1
             self.unchecked.append(pass_.name)
             self.remark(f"{pass_.name}: not checked: {first_line(str(error))}")
-            return
+            return "not run"
         except Exception as error:
             # A wrong pass may make anything, and NumPy may raise anything of it.
-            text = f"makes what does not run {where}: {told(error)}"
+            text = f"makes what does not run {self.where}: {told(error)}"
             raise self.failure(text) from error
         new = State(network, sets, run)
         if matched.sets is not None:
-            self.compare(where, old, new, matched)
+            self.compare(old, new, matched)
         if run.problem is not None:
-            raise self.failure(f"breaks the network {where}: {run.problem}")
-        self.counts[run.how] += 1
+            raise self.failure(f"breaks the network {self.where}: {run.problem}")
         self.state, self.unchecked = new, []
+        return run.how
 
-    def compare(
-        self, where: str, before: State, after: State, matched: Matched
-    ) -> None:
+    def compare(self, before: State, after: State, matched: Matched) -> None:
         """Raises DiagnosticException if the two have computed different numbers."""
         labels = [port.label for port in before.network.interface.ports.outputs]
 
@@ -174,7 +210,7 @@ class CheckEach(PassInstrumentation):
             difference = first_difference(old, new, output)
             if difference is None:
                 continue
-            text = f"changes the result {where}"
+            text = f"changes the result {self.where}"
             if self.unchecked:
                 text += f", or {', '.join(self.unchecked)} before it, not checked"
             text += f": {difference}, on input set {inputs.name}"
@@ -198,6 +234,8 @@ class CheckEach(PassInstrumentation):
             parts = ", ".join(f"{n} {how}" for how, n in self.counts.items())
             total, sets = sum(self.counts.values()), 3 + self.seeds
             text = f"checked {total} passes on {sets} input sets: {parts}"
+            if self.runner is not None and (both := len(self.runner.sampled)):
+                text += f" ({both} kernels in the interpreter too)"
             print(f"tinyml-opt: --check-each: {text}", file=sys.stderr)
         if self.folder is not None:
             self.folder.cleanup()

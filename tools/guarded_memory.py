@@ -27,15 +27,22 @@ class GuardedMemory:
         self.size = data.nbytes
         self.copy[GUARD : GUARD + self.size] = data
 
+    def start(self, array: np.ndarray) -> int:
+        """Where in the whole a view of it begins, in bytes."""
+        return 0 if array is self.whole else array.ctypes.data - self.whole.ctypes.data
+
     def offset(self, array: np.ndarray) -> int:
-        """Where in the copy a view of the array begins."""
-        if array is self.whole:
-            return GUARD
-        return GUARD + array.ctypes.data - self.whole.ctypes.data
+        """Where in the copy that is."""
+        return GUARD + self.start(array)
+
+    @property
+    def first(self) -> int:
+        """The address of the copy's first byte."""
+        return self.copy.ctypes.data + GUARD
 
     def address(self, array: np.ndarray) -> int:
         """Where that is in the memory of this machine."""
-        return self.copy.ctypes.data + self.offset(array)
+        return self.first + self.start(array)
 
     def view(self, array: np.ndarray) -> np.ndarray:
         """The same part of the copy as the array is of the whole."""

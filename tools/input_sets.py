@@ -14,7 +14,7 @@ import numpy as np
 from xdsl.dialects import func
 from xdsl.dialects.builtin import FloatAttr, ModuleOp
 
-from tinyml.backend.network_info import network_info
+from tinyml.backend.network_info import ports
 from tinyml.dialects.attributes import TensorAttr
 from tinyml.dialects.constants import numpy_dtype
 from tinyml.dialects.layer import buffer_type, integer_range, integers
@@ -70,9 +70,16 @@ class InputSet:
     arrays: Arrays
 
 
+def arena_function(module: ModuleOp) -> func.FuncOp | None:
+    """The module's network, if it is a function of its arena."""
+    for op in module.ops:
+        if isinstance(op, func.FuncOp) and "tinyml.inputs" in op.attributes:
+            return op
+    return None
+
+
 def in_arena(module: ModuleOp) -> bool:
-    """Whether the module's network is a function of its arena."""
-    return any("tinyml.inputs" in op.attributes for op in module.ops)
+    return arena_function(module) is not None
 
 
 def port_of(
@@ -89,14 +96,13 @@ def network_ports(module: ModuleOp) -> Ports:
     The ports of the one network of a module, at any level. Raises DiagnosticException
     if there is none.
     """
-    if in_arena(module):
-        info = network_info(module)
+    if (lowered := arena_function(module)) is not None:
         inputs, outputs = (
             tuple(
                 NetworkPort(p.label, tuple(p.shape), p.dtype, p.scale, p.zero_point)
-                for p in ports
+                for p in ports(lowered.attributes[key])
             )
-            for ports in (info.inputs, info.outputs)
+            for key in ("tinyml.inputs", "tinyml.outputs")
         )
         return Ports(inputs, outputs)
     function = network_function(module)

@@ -10,8 +10,6 @@ is found out, as it is where the interpreter runs it.
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
@@ -29,12 +27,17 @@ from xdsl.dialects.builtin import (
 )
 from xdsl.ir import Attribute
 
-from tinyml.backend.c_printer import FunctionPrinter, print_code, print_constants
+from tinyml.backend.c_printer import print_code, print_constants
 from tinyml.backend.compiler_process import run_compiler
 from tinyml.backend.toolchain import find_toolchain
-from tinyml.dialects.constants import find_global, global_array
 from tinyml.dialects.reading import READS_INPUT
 from tinyml.tools.guarded_memory import Memories, memory_of
+from tinyml.tools.kernel_keys import (
+    KernelKey,
+    KernelKeys,
+    kernel_functions,
+    with_callees,
+)
 
 ENTRIES = "tinyml_check_entries"
 IMAGES = "tinyml_check_images"
@@ -42,14 +45,6 @@ INPUTS = 64
 """Images that networks may ask for, at most."""
 
 FLAGS = ("-std=c99", "-O1", "-w", "-fPIC", "-shared", "-nostdlib")
-
-
-@dataclass(frozen=True)
-class KernelKey:
-    """What a kernel computes, whatever it is called: its C, and that of its callees."""
-
-    text: str
-    callees: tuple[KernelKey, ...]
 
 
 @dataclass(frozen=True)
@@ -76,9 +71,13 @@ class NativeKernel:
             else arg
             for arg in args
         ]
-        self.function(*passed)
+        self.run(passed, memories)
         for memory in memories.values():
             memory.finish()
+
+    def run(self, passed: Sequence[Any], memories: Memories) -> None:
+        """Calls the function with addresses in memories, and with numbers."""
+        self.function(*passed)
 
 
 class Image(ctypes.Structure):
@@ -89,78 +88,6 @@ class Image(ctypes.Structure):
         ("width", ctypes.c_int32),
         ("channels", ctypes.c_int32),
     ]
-
-
-def kernel_functions(module: ModuleOp) -> dict[str, func.FuncOp]:
-    """The functions of a module by their names, those that are only declared too."""
-    return {op.sym_name.data: op for op in module.ops if isinstance(op, func.FuncOp)}
-
-
-def callees(function: func.FuncOp) -> list[str]:
-    """The functions that a function calls itself, each once."""
-    calls = (op for op in function.walk() if isinstance(op, func.CallOp))
-    return list(dict.fromkeys(call.callee.string_value() for call in calls))
-
-
-def with_callees(names: Sequence[str], module: ModuleOp) -> list[str]:
-    """These functions and all that they call, callees first."""
-    functions, found = kernel_functions(module), dict[str, None]()
-
-    def add(name: str) -> None:
-        if name not in found:
-            for callee in callees(functions[name]):
-                add(callee)
-            found[name] = None
-
-    for name in names:
-        add(name)
-    return list(found)
-
-
-class KernelKeys:
-    """The keys of the kernels of one module."""
-
-    def __init__(self, module: ModuleOp):
-        self.functions = kernel_functions(module)
-        self.keys: dict[str, KernelKey] = {}
-
-    def key(self, name: str) -> KernelKey:
-        if name not in self.keys:
-            function = self.functions[name]
-            inner = tuple(self.key(callee) for callee in callees(function))
-            self.keys[name] = KernelKey(c_text(function), inner)
-        return self.keys[name]
-
-
-def c_text(function: func.FuncOp) -> str:
-    """
-    The C of a function but for the names of symbols, comments and `const`, and what
-    constants hold.
-    """
-    if function.is_declaration:
-        return f"{function.function_type} {function.attributes}"
-    output = StringIO()
-    # The function itself: one of instructions in its place is for other cores.
-    FunctionPrinter(output, function).print()
-    text = re.sub(r"/\*.*?\*/\s*|\bconst ", "", output.getvalue(), flags=re.DOTALL)
-    constants = {
-        op.name_.string_value(): digest(op)
-        for op in function.walk()
-        if isinstance(op, memref.GetGlobalOp)
-    }
-    names = [function.sym_name.data, *callees(function), *constants]
-    for number, name in enumerate(names):
-        text = re.sub(rf"\b{name}\b", f"symbol_{number}", text)
-    # Long names break lines.
-    text = re.sub(r"\s+", " ", text).replace("( ", "(")
-    return text + " ".join(constants.values())
-
-
-def digest(op: memref.GetGlobalOp) -> str:
-    """Of the content of a constant."""
-    found = find_global(op, op.name_)
-    assert found is not None
-    return hashlib.sha256(global_array(found).tobytes()).hexdigest()
 
 
 @dataclass
@@ -174,45 +101,58 @@ class NativeKernels:
     libraries: int = 0
 
     def prepare(
-        self, module: ModuleOp, names: Sequence[str]
+        self, module: ModuleOp, names: Sequence[str], keys: KernelKeys
     ) -> dict[str, NativeKernel]:
         """
         The kernels of these names. Raises ToolchainError if there is no C compiler, or
         if it finds fault with the C, and DiagnosticException if an op has no C form.
         """
-        keys = KernelKeys(module)
         missing: dict[KernelKey, str] = {}
         for name in names:
             if keys.key(name) not in self.compiled:
                 missing.setdefault(keys.key(name), name)
         if missing:
-            library = self.compile(module, list(missing.values()))
-            table = (ctypes.c_void_p * len(missing)).in_dll(library, ENTRIES)
-            for key, address in zip(missing, table, strict=True):
-                function = keys.functions[missing[key]]
-                types = [c_argument(t) for t in function.function_type.inputs]
-                prototype = ctypes.CFUNCTYPE(None, *types)
-                self.compiled[key] = NativeKernel(library, prototype(address))
+            library = self.load(c_of(module, list(missing.values())))
+            functions = [keys.functions[name] for name in missing.values()]
+            self.compiled |= zip(missing, kernels_of(library, functions), strict=True)
         return {name: self.compiled[keys.key(name)] for name in names}
 
-    def compile(self, module: ModuleOp, names: Sequence[str]) -> ctypes.CDLL:
-        """A library of these functions and of all that they call."""
-        part = part_of(module, with_callees(names, module))
-        text = StringIO()
-        text.write("#include <stdint.h>\n")
-        print_constants(text, part)
-        print_code(text, part)
-        text.write(readers(part))
-        entries = ", ".join(f"(void *){name}" for name in names)
-        text.write(f"void *const {ENTRIES}[] = {{{entries}}};\n")
+    def load(self, text: str) -> ctypes.CDLL:
+        """Compiles C for this machine."""
         stem = f"kernels_{self.libraries}"
         self.libraries += 1
         source, library = self.folder / f"{stem}.c", self.folder / f"{stem}.so"
-        source.write_text(text.getvalue(), "utf-8")
+        source.write_text(text, "utf-8")
         toolchain = find_toolchain(None, "host")
         command = [*toolchain.command, *toolchain.compile_flags, *FLAGS]
         run_compiler([*command, str(source), "-o", str(library)], self.folder)
         return ctypes.CDLL(str(library))
+
+
+def kernels_of(
+    library: ctypes.CDLL, functions: Sequence[func.FuncOp]
+) -> list[NativeKernel]:
+    """The kernels in the table of a library."""
+    found: list[NativeKernel] = []
+    table = (ctypes.c_void_p * len(functions)).in_dll(library, ENTRIES)
+    for address, function in zip(table, functions, strict=True):
+        types = [c_argument(type) for type in function.function_type.inputs]
+        prototype = ctypes.CFUNCTYPE(None, *types)
+        found.append(NativeKernel(library, prototype(address)))
+    return found
+
+
+def c_of(module: ModuleOp, names: Sequence[str]) -> str:
+    """C of these functions and of all that they call, with a table of them."""
+    part = part_of(module, with_callees(names, module))
+    text = StringIO()
+    text.write("#include <stdint.h>\n")
+    print_constants(text, part)
+    print_code(text, part)
+    text.write(readers(part))
+    entries = ", ".join(f"(void *){name}" for name in names)
+    text.write(f"void *const {ENTRIES}[] = {{{entries}}};\n")
+    return text.getvalue()
 
 
 def part_of(module: ModuleOp, names: Sequence[str]) -> ModuleOp:

@@ -26,16 +26,12 @@ from tinyml.interp.run import run_network
 from tinyml.tools.arena_owners import CallOwners
 from tinyml.tools.guarded_memory import copied
 from tinyml.tools.input_sets import InputSet, in_arena
+from tinyml.tools.kernel_keys import KernelKey, KernelKeys, kernel_functions
 from tinyml.tools.kernel_steps import KernelSteps
-from tinyml.tools.native_kernels import (
-    KernelKey,
-    KernelKeys,
-    NativeKernel,
-    NativeKernels,
-    kernel_functions,
-)
+from tinyml.tools.native_kernels import NativeKernel, NativeKernels
 from tinyml.tools.network_signature import network_of
 from tinyml.tools.network_trace import Trace, trace_network
+from tinyml.tools.thumb_samples import ThumbSamples
 
 SAMPLE_STEPS = 20_000
 """Ops of a kernel that also runs in the interpreter where it runs natively."""
@@ -108,8 +104,11 @@ class NetworkRunner:
     most_steps: int
     """Ops that may be interpreted for all input sets of a network."""
     sampled: set[KernelKey] = field(default_factory=set[KernelKey])
+    hot: ThumbSamples = field(default_factory=ThumbSamples)
 
-    def run(self, module: ModuleOp, sets: Sequence[InputSet]) -> NetworkRun:
+    def run(
+        self, module: ModuleOp, sets: Sequence[InputSet], keys: KernelKeys
+    ) -> NetworkRun:
         """
         Runs a network on all sets. Raises ToolchainError or DiagnosticException if its
         kernels are too large to interpret and do not compile, and InterpretationError,
@@ -121,8 +120,8 @@ class NetworkRunner:
         if work * len(sets) <= self.most_steps:
             return self.interpret(module, sets)
         distinct = list(dict.fromkeys(names))
-        kernels = self.native.prepare(module, distinct)
-        samples = self.new_samples(module, distinct, steps)
+        kernels = self.native.prepare(module, distinct, keys)
+        samples = self.new_samples(distinct, steps, keys)
         run = run_sets(module, sets, kernels, samples)
         return NetworkRun(run.traces, How.NATIVELY, run.problem)
 
@@ -136,12 +135,19 @@ class NetworkRunner:
                 return NetworkRun(run.traces, How.INTERPRETED, str(error))
         return run
 
+    def sample_calls(
+        self, module: ModuleOp, inputs: InputSet, keys: KernelKeys
+    ) -> None:
+        """Gathers calls of functions that stand for instructions, from one run."""
+        names = list(dict.fromkeys(called_kernels(module)))
+        kernels = self.hot.prepare(self.native, module, names, keys)
+        run_sets(module, [inputs], kernels, set())
+
     def new_samples(
-        self, module: ModuleOp, names: Sequence[str], steps: KernelSteps
+        self, names: Sequence[str], steps: KernelSteps, keys: KernelKeys
     ) -> set[str]:
         """Kernels of little work that were not sampled yet, while there is room."""
-        keys, found = KernelKeys(module), set[str]()
-        room = self.most_steps
+        found, room = set[str](), self.most_steps
         for name in names:
             key, work = keys.key(name), steps.of(name)
             if key not in self.sampled and work <= min(SAMPLE_STEPS, room):
@@ -170,9 +176,10 @@ def run_sets(
 ) -> NetworkRun:
     traces: list[Trace] = []
     problem: str | None = None
+    info = network_info(module) if in_arena(module) else None
     for inputs in sets:
         images = {n: a for n, a in enumerate(inputs.arrays) if a.ndim == 4}
-        owners = CallOwners(network_info(module)) if in_arena(module) else None
+        owners = None if info is None else CallOwners(info)
         calls = Calls(kernels, images, samples, owners)
         traces.append(trace_network(module, inputs, calls.run_op))
         if owners is not None and problem is None:

@@ -15,18 +15,15 @@ from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.traits import SymbolTable
 
-from tinyml.backend.network_info import network_info
 from tinyml.dialects.network import network_function
 from tinyml.dialects.tinyml import AllocOp
-from tinyml.tools.input_sets import in_arena, network_ports
-from tinyml.tools.native_kernels import KernelKeys
+from tinyml.tools.input_sets import arena_function, network_ports
+from tinyml.tools.kernel_keys import KernelKeys
 
 
 def network_of(module: ModuleOp) -> func.FuncOp:
     """The function of a module's network, at any level."""
-    if in_arena(module):
-        return network_info(module).function
-    return network_function(module)
+    return arena_function(module) or network_function(module)
 
 
 def is_hook(op: Operation) -> bool:
@@ -40,9 +37,8 @@ def is_hook(op: Operation) -> bool:
 class NetworkSignature:
     """Reads the signature off one module."""
 
-    def __init__(self, module: ModuleOp):
-        self.module = module
-        self.kernels = KernelKeys(module)
+    def __init__(self, module: ModuleOp, kernels: KernelKeys):
+        self.module, self.kernels = module, kernels
         self.values: dict[SSAValue, Hashable] = {}
 
     def read(self) -> Hashable:

@@ -43,6 +43,12 @@ def list_targets() -> str:
     return list_targets()
 
 
+def help_pass(name: str) -> str:
+    from tinyml.tools.pass_help import help_pass
+
+    return help_pass(name)
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_help_options(parser.add_argument_group("what there is"))
     running = parser.add_argument_group("while passes run")
@@ -76,6 +82,14 @@ def add_help_options(group: argparse._ArgumentGroup) -> None:  # pyright: ignore
         action=TellAction,
         tell=list_targets,
         help="describe the targets of this project",
+    )
+    group.add_argument(
+        "--help-pass",
+        action=TellAction,
+        tell=help_pass,
+        nargs=None,
+        metavar="NAME",
+        help="say all about a pass, a pipeline or a target",
     )
     group.add_argument(
         "--print-pipeline",

@@ -1,0 +1,278 @@
+"""
+Checks functions of instructions by calls that a network makes.
+
+A function in C may name one of instructions that computes the same on a core. Some of
+its calls are taken from a run of the network in C, with the memory before and behind
+them, and the instructions run on the same memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Collection, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from xdsl.dialects import func
+from xdsl.dialects.builtin import MemRefType, ModuleOp, SymbolRefAttr
+from xdsl.interpreter import Interpreter, PythonValues
+from xdsl.ir import Operation
+
+from tinyml.backend.c_printer import c_type
+from tinyml.backend.thumb_printer import THUMB
+from tinyml.dialects.thumb_control import FuncOp as ThumbFuncOp
+from tinyml.interp.thumb import run_thumb
+from tinyml.tools.guarded_memory import Memories
+from tinyml.tools.kernel_keys import KernelKey, KernelKeys, kernel_functions
+from tinyml.tools.native_kernels import (
+    NativeKernel,
+    NativeKernels,
+    c_of,
+    kernels_of,
+)
+
+CALLS = 1
+"""Calls of each function that are looked at."""
+
+FIRST_ADDRESS, DISTANCE = 0x2000_0000, 0x0400_0000
+"""Where the memories of a call lie on the core."""
+
+LISTENER = "tinyml_check_call"
+Listener = ctypes.CFUNCTYPE(
+    None, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64)
+)
+"""Gets the number of a function, whether it has run, and its arguments."""
+
+
+@dataclass(frozen=True)
+class HotCall:
+    """
+    A call of a function: addresses and numbers; memory before and behind it, guards
+    included, as pointers may start in front of what they are used for.
+    """
+
+    args: Sequence[int]
+    before: Sequence[np.ndarray]
+    after: Sequence[np.ndarray]
+
+
+class TooLong(Exception):
+    """A call takes more steps than it may."""
+
+
+class Steps(Interpreter.Listener):
+    """Ends a run behind so many steps."""
+
+    def __init__(self, most: int):
+        self.left = most
+
+    def will_interpret_op(self, op: Operation, args: PythonValues) -> None:
+        self.left -= 1
+        if self.left < 0:
+            raise TooLong
+
+
+def alternatives(module: ModuleOp) -> dict[str, str]:
+    """The functions that name one of instructions, and its name."""
+    return {
+        name: symbol.string_value()
+        for name, function in kernel_functions(module).items()
+        if isinstance(symbol := function.attributes.get(THUMB), SymbolRefAttr)
+    }
+
+
+def thumb_texts(module: ModuleOp) -> dict[str, str]:
+    """The text of each function of instructions."""
+    return {
+        op.sym_name.data: str(op) for op in module.ops if isinstance(op, ThumbFuncOp)
+    }
+
+
+def listened(text: str, functions: Sequence[func.FuncOp]) -> str:
+    """C in which the first calls of some functions are told of, before and behind."""
+    for number, function in enumerate(functions):
+        text = told(text, number, function)
+    listener = f"void (*{LISTENER})(int32_t, int32_t, const int64_t *);"
+    return f"#include <stdint.h>\n{listener}\n{text}"
+
+
+def told(text: str, number: int, function: func.FuncOp) -> str:
+    """C in which one function, which comes before its callers, tells of its calls."""
+    name, inner = function.sym_name.data, f"{function.sym_name.data}_untold"
+    text = re.sub(rf"\b{name}\(", f"{inner}(", text, count=1)
+    types = [
+        "void *" if isinstance(type, MemRefType) else c_type(type)
+        for type in function.function_type.inputs
+    ]
+    parameters = ", ".join(f"{type} a{n}" for n, type in enumerate(types))
+    words = ", ".join(
+        f"(int64_t)(intptr_t)a{n}" if type == "void *" else f"(int64_t)a{n}"
+        for n, type in enumerate(types)
+    )
+    passed = ", ".join(f"a{n}" for n in range(len(types)))
+    wrapper = f"""
+static void {name}({parameters}) {{
+  static int32_t calls;
+  const int64_t words[] = {{{words}}};
+  const int listened = {LISTENER} && calls < {CALLS};
+  calls += listened;
+  if (listened) {LISTENER}({number}, 0, words);
+  {inner}({passed});
+  if (listened) {LISTENER}({number}, 1, words);
+}}
+"""
+    end = text.index("\n}\n", text.index(f"{inner}(")) + len("\n}\n")
+    return text[:end] + wrapper + text[end:]
+
+
+@dataclass
+class ThumbSamples:
+    """Calls of functions in C, by what they compute."""
+
+    calls: dict[KernelKey, list[HotCall]] = field(
+        default_factory=dict[KernelKey, list[HotCall]]
+    )
+    long: set[KernelKey] = field(default_factory=set[KernelKey])
+    """Those whose calls take too many steps to interpret."""
+
+    def wanted(self, module: ModuleOp, keys: KernelKeys) -> dict[str, KernelKey]:
+        """The functions that stand for instructions, and of which no call is known."""
+        return {
+            name: keys.key(name)
+            for name in alternatives(module)
+            if not self.calls.get(keys.key(name))
+        }
+
+    def unsampled(self, module: ModuleOp, keys: KernelKeys) -> list[str]:
+        """The functions of instructions that no call is known of."""
+        found = alternatives(module)
+        return [found[name] for name in self.wanted(module, keys)]
+
+    def unchecked(self, module: ModuleOp, keys: KernelKeys) -> list[str]:
+        """The functions of instructions that no call was looked at of."""
+        found = alternatives(module)
+        return [
+            found[name]
+            for name in found
+            if keys.key(name) in self.long or not self.calls.get(keys.key(name))
+        ]
+
+    def problem(
+        self, module: ModuleOp, names: Collection[str], keys: KernelKeys, steps: int
+    ) -> str | None:
+        """
+        What functions of instructions do in another way than what they stand for, in
+        calls of at most so many steps.
+        """
+        for name, thumb in alternatives(module).items():
+            key = keys.key(name)
+            if thumb not in names or key in self.long:
+                continue
+            try:
+                for call in self.calls.get(key, []):
+                    if text := wrong_call(module, thumb, call, Steps(steps)):
+                        return f"@{thumb} {text}"
+            except TooLong:
+                self.long.add(key)
+        return None
+
+    def prepare(
+        self,
+        native: NativeKernels,
+        module: ModuleOp,
+        names: Sequence[str],
+        keys: KernelKeys,
+    ) -> dict[str, ListenedKernel]:
+        """Kernels that tell of the calls that are wanted."""
+        functions = kernel_functions(module)
+        hot = [(key, functions[n]) for n, key in self.wanted(module, keys).items()]
+        text = listened(c_of(module, names), [function for _, function in hot])
+        library = native.load(text)
+        kernels = kernels_of(library, [functions[name] for name in names])
+        return {
+            name: ListenedKernel(kernel.library, kernel.function, self, hot)
+            for name, kernel in zip(names, kernels, strict=True)
+        }
+
+    @contextmanager
+    def listening(
+        self,
+        library: ctypes.CDLL,
+        functions: Sequence[tuple[KernelKey, func.FuncOp]],
+        memories: Memories,
+    ) -> Generator[None]:
+        """Keeps the calls that code of a library makes with addresses in memories."""
+        started: list[tuple[Sequence[int], Sequence[np.ndarray]]] = []
+
+        def hear(number: int, has_run: int, words: Any) -> None:
+            key, function = functions[number]
+            data = [memory.copy.copy() for memory in memories.values()]
+            if has_run:
+                args, before = started.pop()
+                if args:
+                    self.calls.setdefault(key, []).append(HotCall(args, before, data))
+                return
+            started.append((core_words(function, words, memories), data))
+
+        listener = Listener(hear)
+        pointer = ctypes.c_void_p.in_dll(library, LISTENER)
+        pointer.value = ctypes.cast(listener, ctypes.c_void_p).value
+        try:
+            yield
+        finally:
+            pointer.value = None
+
+
+@dataclass(frozen=True)
+class ListenedKernel(NativeKernel):
+    """A kernel whose calls of some functions are kept."""
+
+    samples: ThumbSamples
+    functions: Sequence[tuple[KernelKey, func.FuncOp]]
+
+    def run(self, passed: Sequence[Any], memories: Memories) -> None:
+        with self.samples.listening(self.library, self.functions, memories):
+            super().run(passed, memories)
+
+
+def core_words(function: func.FuncOp, words: Any, memories: Memories) -> Sequence[int]:
+    """Arguments as a core gets them; none if one points elsewhere."""
+    found: list[int] = []
+    for type, word in zip(function.function_type.inputs, words):
+        if not isinstance(type, MemRefType):
+            found.append(int(word))
+            continue
+        for number, memory in enumerate(memories.values()):
+            start = int(word) - memory.copy.ctypes.data
+            if 0 <= start < memory.copy.size:
+                found.append(FIRST_ADDRESS + number * DISTANCE + start)
+                break
+        else:
+            return []
+    return found
+
+
+def wrong_call(module: ModuleOp, thumb: str, call: HotCall, steps: Steps) -> str | None:
+    """What is wrong with instructions on one call."""
+    memory = {
+        FIRST_ADDRESS + number * DISTANCE: bytearray(data.tobytes())
+        for number, data in enumerate(call.before)
+    }
+    run_thumb(module, thumb, call.args, memory, (steps,))
+    for (origin, got), expected in zip(memory.items(), call.after, strict=True):
+        wrong = np.flatnonzero(np.frombuffer(got, np.uint8) != expected)
+        if not len(wrong):
+            continue
+        place = int(wrong[0])
+        below = [
+            (origin + place - word, number)
+            for number, word in enumerate(call.args)
+            if 0 <= origin + place - word < DISTANCE
+        ]
+        distance, number = min(below, default=(place, -1))
+        text = f"stores {got[place]} at byte {distance} of argument {number}, "
+        return f"{text}the C {expected[place]} ({len(wrong)} bytes differ)"
+    return None
