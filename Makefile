@@ -8,7 +8,7 @@ EXTRAS := .venv/.installed-extras
 DIGITS := examples/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo test check lint types unit filecheck models fuzz bench lock clean
+.PHONY: help setup extras demo test check lint types unit filecheck models fuzz docs bench lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -43,6 +43,11 @@ models: $(DEV) ## compile and run whole networks: test/models over $(MODELS)
 fuzz: $(DEV) ## feed the importers thousands of damaged models, for the night
 	$(BIN)/python test/fuzz --count 2000
 	$(BIN)/python test/fuzz tflite onnx --count 300 --models $(MODELS)
+
+docs: $(DEV) ## write the pages that are generated: docs/operators.md and others
+	$(BIN)/python -m tinyml.tools.operators_page > out.md && mv out.md docs/operators.md
+	$(BIN)/python -m tinyml.tools.passes_page > out.md && mv out.md docs/passes.md
+	$(BIN)/python -m tinyml.tools.dialects_page > out.md && mv out.md docs/dialects.md
 
 bench: $(RUNTIME) ## the table of benchmarks over $(MODELS)
 	$(BIN)/tinyml bench --models $(MODELS)

@@ -1,6 +1,8 @@
 """
 Annotates a network with the life of its buffers and its memory peak.
 
+Expects a network of layers, with a plan or without.
+
 Each buffer's life is the range of layers that need it, counted from 0. Guarantees
 `tinyml.live = array<i64: first, last>` on every `tinyml.alloc`, on every layer
 `tinyml.live_bytes` and, if its kernel has scratch memory, `tinyml.scratch_bytes`, which

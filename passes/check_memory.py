@@ -3,7 +3,7 @@ Checks that every byte a network reads still holds what was written there for it
 
 Expects a network in one arena (`tinyml-lower-arena`). Reads the views and calls of the
 network's function and the loads and stores of the kernels, and nothing that planning
-has left; changes nothing. Fails, in one line, if
+has left. Guarantees that nothing changes. Fails, in one line, if
 
 - a byte is overwritten, by another layer or by the kernel itself, before its last read;
 - a byte is read that was not written for the buffer that is read;

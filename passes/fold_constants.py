@@ -1,6 +1,9 @@
 """
 Computes what depends on constants alone.
 
+Expects a network of layers. Guarantees that every output bit stays, and that no layer
+but one that writes an output reads constants only.
+
 A layer whose inputs are all constants, buffers from `memref.get_global`, is run by the
 interpreter once and for all; the buffer that it writes becomes a constant with the
 result. A view of a constant becomes a constant of its shape, so that afterwards layers

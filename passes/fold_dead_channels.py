@@ -1,6 +1,8 @@
 """
 Removes channels that no output of the network depends on, or only by a constant.
 
+Expects a network of layers.
+
 A channel whose weights are zero is the same for every input, and stays so through
 depthwise convolutions, pools and tables that keep channels apart. Where the layers that
 sum over it in the end get the same of it at every position, their biases take it over;

@@ -1,6 +1,8 @@
 """
 Composes functions of one byte into one `lookup`.
 
+Expects a network of layers. Guarantees that every output bit stays.
+
 A layer that is a function of one byte (`passes/byte_functions.py`: a lookup, a change
 of scale, a 1x1 pool, a sum or product with a scalar constant) and reads what another
 such layer writes for it alone becomes, with that one, a table of 256 bytes.

@@ -1,6 +1,8 @@
 """
 Folds a pad of rows and columns into the windows that read it.
 
+Expects a network of layers. Guarantees that every output bit stays.
+
 A convolution, whose padding is its input's zero point, takes pads of that value. A
 `max_pool2d`, in whose windows padding takes no part, takes a pad that its result never
 is: of a value not above the pool's clamp, or not above anything that the padded layer

@@ -2,6 +2,8 @@
 Turns reshapes into views: the output of a layer that keeps all elements in their order
 becomes its input's buffer, under another shape.
 
+Expects a network of layers.
+
 Such layers are `reshape`, a `transpose` that moves dimensions of 1 only, a `pad` by
 nothing, a `slice` of everything, and a `concat` of one tensor. An output of the network
 is written through a view. Guarantees that buffers hold at no time more bytes than

@@ -1,6 +1,8 @@
 """
 Fuses a clamp into the layer before it.
 
+Expects a network of layers. Guarantees that every output bit stays.
+
 A clamp is any layer that is a function of one byte (`passes/byte_functions.py`) and
 limits the bytes that its input can hold to a range: a `lookup` that is a relu, a 1x1
 pool, a minimum with a constant. Where it does nothing, it goes. Where the layer that

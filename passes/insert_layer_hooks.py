@@ -1,9 +1,10 @@
 """
 Calls a hook after every layer's kernel, for profiling and layer-by-layer comparison.
 
-Expects layers as calls (`tinyml-convert-layers-to-loops`). The hook is declared with
-`tinyml.hook`, gets the position of the layer as i32, and becomes a C macro that does
-nothing unless its user defines it.
+Expects layers as calls (`tinyml-convert-layers-to-loops`). Guarantees a declaration of
+the hook; what is computed stays. The hook is declared with `tinyml.hook`, gets the
+position of the layer as i32, and becomes a C macro that does nothing unless its user
+defines it.
 
 Before: `func.call @layer_00_add(%a, %b, %y) {tinyml.op = "tinyml.add", ...}`
 After:  the same, then `func.call @layer_end(%c0) : (i32) -> ()`

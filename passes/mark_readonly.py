@@ -1,6 +1,8 @@
 """
 Marks the buffer arguments that a function never writes as `llvm.readonly`.
 
+Expects functions of loops. Guarantees that nothing but this attribute changes.
+
 A buffer is written by a store, by `memref.copy` into it, or by a call that passes it
 (or a view of it) to an argument that is not read-only itself. Functions are visited
 callees first, so one walk is enough; recursion is not handled.

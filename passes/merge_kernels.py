@@ -1,6 +1,9 @@
 """
 Makes one function of kernels that are equal but for their names.
 
+Expects a lowered network. Guarantees that no two private kernels are equal, and that
+what is computed stays.
+
 Layers of one shape have equal kernels where only weights and tables differ, which are
 arguments. Functions are compared callees first, so kernels are equal too that call
 kernels which have become one. The first stays; calls of the others become calls of it

@@ -1,6 +1,8 @@
 """
 Numbers the layers of a network as the model has them.
 
+Expects a network of layers, as imported.
+
 Guarantees `tinyml.position`, counted from 0, on every layer. It says which layer's
 output this is, all of it, whatever later passes do: one that moves layers leaves it,
 one that fuses two gives it to the one that stays, and one that makes a layer write

@@ -1,6 +1,9 @@
 """
 Moves hot loops into functions of their own, equal ones into one.
 
+Expects lowered kernels. Guarantees that what is computed stays, and that no mark is
+left.
+
 A loop that has the attribute `tinyml.hot` becomes a call of a function of pointers and
 words, which instructions can be selected for (`tinyml-select-thumb`). Accesses to a
 buffer whose places differ only by what is known in the loop share a pointer; whatever
@@ -26,7 +29,7 @@ function.
 
 Loops that are not as hot loops have to be stay where they are: bounds and steps are
 constants or parameters, no loop is left out, and addresses are sums of products with
-those. Expects lowered kernels; the mark goes in any case.
+those.
 """
 
 from __future__ import annotations

@@ -44,14 +44,18 @@ PIPELINES = {
     "stages": staged("tinyml-plan-stages"),
     "reference": f"tinyml-plan-memory{{strategy=separate}},{LOWERING}",
 }
-"""
-`default` shares bytes between buffers where that costs no time, `ram` also where it
-does; `size` unrolls less, lets layers share loops, and has fast kernels that are not
-shared only where much of the work is; `stages` runs layers in stages where that needs
-fewer bytes and no work is done twice; `reference` lowers layer by layer with no fusion
-and no sharing, so that every layer's output is there when the network has run. For
-each core there is besides what `tinyml compile --target CORE` runs first.
-"""
+"""The passes of each pipeline."""
+
+SUMMARIES = {
+    "default": "Fast kernels; shares bytes between buffers where that costs no time.",
+    "size": "Unrolls less, lets layers share loops, and has fast kernels of a layer's "
+    "own only where much of the work is.",
+    "ram": "Shares bytes also where it costs time.",
+    "stages": "Runs layers in stages where that needs fewer bytes and no work is done "
+    "twice.",
+    "reference": "Layer by layer with no fusion and no sharing, so that every layer's "
+    "output is there when the network has run.",
+}
 
 OBJECTIVES = {
     "cycles": ("@default", "@ram"),
@@ -109,6 +113,9 @@ PIPELINES.update(
         f"{instructions(core)}"
         for core in CORES
     }
+)
+SUMMARIES.update(
+    {core: f"What `tinyml compile --target {core}` runs first." for core in CORES}
 )
 
 NAME = re.compile(r'("(?:\\.|[^"\\])*"|\[[^\]]*\])|@([\w-]*)')

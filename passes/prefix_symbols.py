@@ -1,6 +1,8 @@
 """
 Puts a prefix before every symbol, so that two networks link into one program.
 
+Expects any module. Guarantees that every symbol of it has the prefix.
+
 Functions, globals, and all references to them are renamed, in networks of layers as
 in lowered ones.
 

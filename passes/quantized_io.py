@@ -1,6 +1,8 @@
 """
 Drops the float or transposed boundary of a network.
 
+Expects a network of layers. Guarantees that what is left computes the same bytes.
+
 An input that only a `quantize`, `requantize` or `transpose` reads is replaced by that
 layer's output, again and again; an output that a `dequantize`, `requantize` or
 `transpose` writes, by that layer's input. So it is with a `reshape` that moves

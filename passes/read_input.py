@@ -5,7 +5,8 @@ Expects layers. Every input that is one image of bytes, and that some layer read
 its argument; a buffer and a `tinyml.read_rows` that fills it take its place, so that
 what comes behind may keep as little of the image as it likes. With `mode=callback` the
 same pixels may be asked for more than once; with `mode=stream` each row once, in order.
-Inputs of other shapes and elements, such as floats, stay where they are.
+Guarantees one `tinyml.read_rows` for each such input. Inputs of other shapes and
+elements, such as floats, stay where they are.
 
 Before:
 

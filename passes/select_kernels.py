@@ -1,9 +1,9 @@
 """
 Chooses how each layer is computed, before anything depends on it.
 
-Guarantees `tinyml.kernel` on every layer. Kernels that make one output element after
-the other may run in `either` direction; the memory plan decides. A kernel that is there
-already stays.
+Expects layers. Guarantees `tinyml.kernel` on every layer. Kernels that make one output
+element after the other may run in `either` direction; the memory plan decides. A kernel
+that is there already stays.
 
 Before: `tinyml.conv2d ins(%x : ...) outs(%y : ...) ...`
 After: the same with `{tinyml.kernel = #tinyml.kernel<either>}`

@@ -4,6 +4,7 @@ Selects instructions of Cortex-M4 and M7 for hot functions.
 Expects the functions of `tinyml-outline-hot-loops`. Each gets a `thumb` function beside
 it that computes the same, in virtual registers, and names it as `tinyml.thumb`; what
 has an op without an instruction gets none, and stays what the C compiler makes of it.
+Guarantees that nothing else of them changes.
 
 - An `acle` op is one instruction; shifts by constants become part of what adds or packs
   them, a product that is added becomes `mla`, a clamp `ssat` or `usat`.

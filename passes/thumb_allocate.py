@@ -1,6 +1,9 @@
 """
 Gives the values of `thumb` functions registers: r0 to r12 and lr, and s0 to s15.
 
+Expects `thumb` functions whose values have no register, or the one they must have.
+Guarantees one for every value.
+
 Values that an instruction overwrites in place, or that a loop carries around, share a
 register; where they cannot, because one is needed longer, a copy is inserted. Then
 `thumb_coloring` finds registers. Nothing is spilled: a function that needs more than

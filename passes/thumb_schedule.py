@@ -1,6 +1,9 @@
 """
 Puts the instructions of `thumb` functions into an order that suits a core.
 
+Expects `thumb` functions. Guarantees that each computes the same, and that registers
+are found for it if they were before.
+
 Straight code between loops is scheduled by itself, before registers are allocated and
 only as far as registers are found for it behind that (docs/decisions/thumb.md). Stores
 keep their place among loads and stores. What is overwritten in place or carried by a
@@ -8,13 +11,15 @@ loop is copied first if it is needed later (`thumb_copies`), and otherwise stays
 whatever reads it. Values in registers already
 keep their order too, so that the pass may also come behind the allocation.
 
+Before:
+
 ```mlir
 %a = thumb.ldr %x, 0 : (!thumb.reg) -> !thumb.reg
 %b = thumb.sxtb16 %a : (!thumb.reg) -> !thumb.reg
 %c = thumb.ldr %x, 4 : (!thumb.reg) -> !thumb.reg
 ```
 
-becomes, as two loads in a row cost one cycle less,
+After, as two loads in a row cost one cycle less:
 
 ```mlir
 %a = thumb.ldr %x, 0 : (!thumb.reg) -> !thumb.reg

@@ -1,13 +1,15 @@
 """
 Keeps values of `thumb` functions in the FPU where more are alive than fit.
 
+Expects functions without registers, in any order that suits its reader;
+`tinyml-thumb-schedule` comes behind. Guarantees that functions compute the same.
+
 Where too many core values are alive at once, some move to registers of the FPU, and are
 copied back in front of their uses: what is alive through a loop but not used in it, and
 what is rarely read. A cycle for each copy, taking a loop to run 8 times, decides which;
 a constant is made again instead. Functions that fit are left alone. A function with too
 many values and nothing left to move stays as it is, and is refused by
-`tinyml-thumb-allocate`. Expects functions without registers, in any order that suits
-its reader; `tinyml-thumb-schedule` comes behind.
+`tinyml-thumb-allocate`.
 
 Before, if there were two registers:
 

@@ -1,23 +1,50 @@
 """Pages that are generated are what their generators say."""
 
+import re
 import runpy
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
+import pytest
 from networks import lower
 
 from tinyml.backend.memory_map import memory_map
 from tinyml.backend.memory_svg import memory_svg
 from tinyml.frontend.load import load_model
-from tinyml.tools.operators_page import page
+from tinyml.tools import dialects_page, operators_page, passes_page
+from tinyml.tools.pass_help import described
+from tinyml.universe import PASSES, TINYML_UNIVERSE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 
-def test_operators_page_is_fresh():
-    """Else: .venv/bin/python -m tinyml.tools.operators_page > docs/operators.md"""
-    assert (DOCS / "operators.md").read_text() == page()
+@pytest.mark.parametrize("page", [operators_page, passes_page, dialects_page])
+def test_page_is_fresh(page: ModuleType):
+    """Else: make docs"""
+    name = page.__name__.rpartition(".")[2].removesuffix("_page")
+    assert (DOCS / f"{name}.md").read_text("utf-8") == page.page()
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_docstring_of_a_pass(name: str):
+    """It says what the pass expects and guarantees, and shows IR before and after."""
+    found = described(name)
+    words = found.text.split()
+    assert "Expects" in words
+    assert "Guarantees" in words
+    assert name == "tinyml-check-memory" or re.search(
+        r"^Before\b.*^After\b", found.text, re.M | re.S
+    )
+    for option in found.options:
+        assert option.text.endswith(".")
+
+
+def test_every_op_has_a_docstring():
+    for factory in TINYML_UNIVERSE.all_dialects.values():
+        for op in factory().operations:
+            assert op.__doc__
 
 
 def test_picture_of_memory_is_fresh():

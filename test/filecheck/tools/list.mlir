@@ -1,5 +1,9 @@
 // RUN: tinyml-opt --list-passes | filecheck %s
 // RUN: tinyml-opt --list-targets | filecheck %s --check-prefix=TARGETS
+// RUN: tinyml-opt --help-pass tinyml-plan-memory | filecheck %s --check-prefix=PASS
+// RUN: tinyml-opt --help-pass @reference | filecheck %s --check-prefix=PIPELINE
+// RUN: tinyml-opt --help-pass tinyml-mlir | filecheck %s --check-prefix=TARGET
+// RUN: not tinyml-opt --help-pass tinyml-plan-memori 2>&1 | filecheck %s --check-prefix=UNKNOWN
 // RUN: tinyml-opt --help | filecheck %s --check-prefix=HELP
 
 // Each pass with a sentence, its options with type and default.
@@ -28,3 +32,16 @@
 // HELP: --list-passes
 // HELP: --list-targets
 // HELP: --debug
+
+// PASS:      tinyml-plan-memory
+// PASS:      Expects a network of layers
+// PASS:      Before:
+// PASS-NEXT: After:
+// PASS:      Options:
+// PASS:        strategy: Literal['greedy', 'optimal', 'separate'] (default greedy)
+// PASS-NEXT:       `greedy` shares bytes between lives;
+// PIPELINE:      Layer by layer with no fusion
+// PIPELINE:        tinyml-plan-memory{strategy=separate},
+// PIPELINE-NEXT:   tinyml-annotate-memory,
+// TARGET: elide: bool (default true)
+// UNKNOWN: tinyml-opt: no pass, target or pipeline of this project is 'tinyml-plan-memori'; did you mean 'tinyml-plan-memory'?
