@@ -15,6 +15,10 @@ PASSES = {
         "annotate_receptive_field",
         "AnnotateReceptiveFieldPass",
     ),
+    "tinyml-convert-acle-to-arith": (
+        "convert_acle_to_arith",
+        "ConvertAcleToArithPass",
+    ),
     "tinyml-convert-layers-to-loops": (
         "convert_layers_to_loops",
         "ConvertLayersToLoopsPass",
