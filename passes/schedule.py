@@ -122,5 +122,8 @@ def reorder(function: func.FuncOp, order: Sequence[LayerOp]) -> None:
         op.detach()
         Rewriter.insert_op(op, InsertPoint.before(end))
 
-    for layer in order:
-        place(layer)
+    # Views that nobody uses come last, behind what they are views of.
+    unused = [op for op in block.ops if op is not end and not isinstance(op, LayerOp)]
+    for op in (*order, *unused):
+        if op not in placed:
+            place(op)

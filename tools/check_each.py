@@ -122,7 +122,8 @@ class CheckEach(PassInstrumentation):
         try:
             network = Snapshot.of(module, self.texts)
         except DiagnosticException as error:
-            raise self.failure(f"leaves no network {self.where}: {error}") from error
+            text = f"leaves no network that runs {self.where}: {error}"
+            raise self.failure(text) from error
         old = self.state.network
         done: list[str] = []
         if network.signature != old.signature:

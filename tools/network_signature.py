@@ -14,11 +14,13 @@ from xdsl.dialects import arith, func, memref
 from xdsl.dialects.builtin import ModuleOp, SymbolRefAttr
 from xdsl.ir import Attribute, Block, Operation, SSAValue
 from xdsl.traits import SymbolTable
+from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.dialects.network import network_function
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.tools.input_sets import arena_function, network_ports
 from tinyml.tools.kernel_keys import KernelKeys
+from tinyml.tools.network_trace import hint
 
 
 def network_of(module: ModuleOp) -> func.FuncOp:
@@ -62,6 +64,8 @@ class NetworkSignature:
         return not is_hook(op)
 
     def op(self, op: Operation) -> Hashable:
+        if early := [value for value in op.operands if value not in self.values]:
+            raise DiagnosticException(f"{hint(early[0])} is used before it is defined")
         operands = tuple(self.values[value] for value in op.operands)
         for result in op.results:
             self.values[result] = len(self.values)

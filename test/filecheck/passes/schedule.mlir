@@ -20,6 +20,7 @@
 // CHECK-NEXT:  tinyml.slice ins(%b {{.*}} outs(%d
 // CHECK-NEXT:  %e = memref.reinterpret_cast %c
 // CHECK-NEXT:  tinyml.concat ins(%e, %d {{.*}} outs(%y
+// CHECK-NEXT:  %unused = memref.reinterpret_cast %a
 // GIVEN: @branches{{.*}} tinyml.lower_bound = 144 : i64
 // BETTER: @branches{{.*}} tinyml.lower_bound = 84 : i64
 // Nothing was proven, but a greedy order is better than the given one.
@@ -31,6 +32,7 @@ func.func @branches(%x: memref<1x4x4x1xi8> {tinyml.input = #tinyml.tensor<"x">},
   %b = tinyml.alloc : memref<64xi8>
   %flat = memref.reinterpret_cast %x to offset: [0], sizes: [16], strides: [1] : memref<1x4x4x1xi8> to memref<16xi8>
   %c = tinyml.alloc : memref<1x2x2x1xi8>
+  %unused = memref.reinterpret_cast %a to offset: [0], sizes: [64], strides: [1] : memref<1x8x8x1xi8> to memref<64xi8>
   %e = memref.reinterpret_cast %c to offset: [0], sizes: [4], strides: [1] : memref<1x2x2x1xi8> to memref<4xi8>
   %d = tinyml.alloc : memref<4xi8>
   tinyml.pad ins(%x : memref<1x4x4x1xi8>) outs(%a : memref<1x8x8x1xi8>)
