@@ -8,11 +8,13 @@ target's compiler, and checks budgets. Nothing is written before all of that is 
 from __future__ import annotations
 
 import dataclasses
+import gc
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
@@ -218,6 +220,18 @@ def network_name(path: Path, asked: str | None) -> str:
     return asked
 
 
+@contextmanager
+def rarely_collected() -> Generator[None]:
+    """With few looks for garbage, of which IR, one web of references, has little."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(1_000_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+@rarely_collected()
 def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     """
     Compiles a model file. Raises DiagnosticException, PassFailedException,

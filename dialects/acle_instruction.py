@@ -8,8 +8,10 @@ first. Sums wrap: where an instruction would set the sticky flag Q, nobody looks
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Mapping, Sequence
 
 from xdsl.dialects.builtin import I32, IntegerAttr, i32
+from xdsl.ir import Attribute, Operation, SSAValue
 from xdsl.irdl import IRDLOperation, traits_def
 from xdsl.traits import Pure
 from xdsl.utils.exceptions import VerifyException
@@ -19,6 +21,21 @@ class InstructionOp(IRDLOperation, ABC):
     """One instruction that computes a word, or two, from others."""
 
     traits = traits_def(Pure())
+
+    def __init__(
+        self,
+        operands: Sequence[SSAValue],
+        result_types: Sequence[Attribute],
+        properties: Mapping[str, Attribute | None] = {},
+    ):
+        # As `create` does, which does not ask the definition how many of each there
+        # are: kernels have thousands of instructions, each of which has all of them.
+        Operation.__init__(
+            self,
+            operands=operands,
+            result_types=result_types,
+            properties={k: v for k, v in properties.items() if v is not None},
+        )
 
     @property
     def mnemonic(self) -> str:

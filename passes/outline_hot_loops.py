@@ -328,6 +328,10 @@ class HotLoop:
         return tuple(found)
 
 
+Terms = tuple[tuple[Product, int], ...]
+"""Products of values, each with a factor."""
+
+
 class Outlined:
     """The function of a hot loop under construction."""
 
@@ -340,6 +344,7 @@ class Outlined:
         self.constants: dict[Attribute, SSAValue] = {}
         self.places: dict[Operation, tuple[SSAValue, Linear]] = {}
         self.head: list[Operation] = []
+        self.sums: dict[tuple[Block, Terms], SSAValue] = {}
         arguments = iter(self.block.args)
         for pointer, argument in zip(hot.pointers, arguments, strict=False):
             argument.name_hint = pointer.buffer.name_hint
@@ -428,8 +433,19 @@ class Outlined:
 
     def place(self, place: Linear, block: Block) -> SSAValue:
         """An index expression at the end of a block."""
-        total: SSAValue | None = None
-        for values, factor in place.terms.items():
+        total = self.sum(tuple(place.terms.items()), block)
+        if total is None:
+            return self.index(place.constant)
+        if place.constant:
+            return self.add(total, self.index(place.constant), block)
+        return total
+
+    def sum(self, terms: Terms, block: Block) -> SSAValue | None:
+        """The sum of terms, made once in a block; None of none."""
+        if not terms:
+            return None
+        if (block, terms) not in self.sums:
+            *before, (values, factor) = terms
             term, *others = map(self.values.__getitem__, values)
             if factor != 1:
                 others.append(self.index(factor))
@@ -437,18 +453,13 @@ class Outlined:
                 product = arith.MuliOp(term, other)
                 block.add_op(product)
                 term = product.result
-            if total is not None:
-                total = self.sum(total, term, block)
-            else:
-                total = term
-        if total is None:
-            return self.index(place.constant)
-        if place.constant:
-            total = self.sum(total, self.index(place.constant), block)
-        return total
+            total = self.sum(tuple(before), block)
+            made = term if total is None else self.add(total, term, block)
+            self.sums[block, terms] = made
+        return self.sums[block, terms]
 
     @staticmethod
-    def sum(a: SSAValue, b: SSAValue, block: Block) -> SSAValue:
+    def add(a: SSAValue, b: SSAValue, block: Block) -> SSAValue:
         op = arith.AddiOp(a, b)
         block.add_op(op)
         return op.result

@@ -91,6 +91,7 @@ class Kernel:
         self.builder = Builder(InsertPoint.at_end(block))
         self._constants: dict[tuple[Attribute, int | float], SSAValue] = {}
         self._parameters = 0
+        self._indices: dict[tuple[Block, type, SSAValue, SSAValue], SSAValue] = {}
 
     def insert(self, op: Operation, hint: str | None = None) -> SSAValue:
         """Inserts an op of one result and returns that, named `hint`."""
@@ -176,14 +177,14 @@ class Kernel:
             return a
         if self.known(a) == 0:
             return b
-        return self.insert(arith.AddiOp(a, b, overflow=self._flags(a, wrap)), hint)
+        return self._binary(arith.AddiOp, a, b, hint, wrap)
 
     def sub(
         self, a: SSAValue, b: SSAValue, hint: str | None = None, wrap: bool = False
     ) -> SSAValue:
         if self.known(b) == 0:
             return a
-        return self.insert(arith.SubiOp(a, b, overflow=self._flags(a, wrap)), hint)
+        return self._binary(arith.SubiOp, a, b, hint, wrap)
 
     def mul(
         self, a: SSAValue, b: SSAValue, hint: str | None = None, wrap: bool = False
@@ -192,11 +193,29 @@ class Kernel:
             return a
         if self.known(a) == 1 or self.known(b) == 0:
             return b
-        return self.insert(arith.MuliOp(a, b, overflow=self._flags(a, wrap)), hint)
+        return self._binary(arith.MuliOp, a, b, hint, wrap)
 
-    @staticmethod
-    def _flags(value: SSAValue, wrap: bool) -> arith.IntegerOverflowAttr:
-        return WRAP if wrap or isinstance(value.type, IndexType) else NSW
+    def _binary(
+        self,
+        kind: type[arith.AddiOp | arith.SubiOp | arith.MuliOp],
+        a: SSAValue,
+        b: SSAValue,
+        hint: str | None,
+        wrap: bool,
+    ) -> SSAValue:
+        """What an op makes of two values; that of indices is made once in a block."""
+        if not isinstance(a.type, IndexType):
+            return self.insert(kind(a, b, overflow=WRAP if wrap else NSW), hint)
+        key = self.builder.insertion_point.block, kind, a, b
+        if key not in self._indices:
+            # As its constructor does, which asks what there may be: most ops are these.
+            made = kind.create(
+                operands=[a, b],
+                result_types=[a.type],
+                properties={"overflowFlags": WRAP},
+            )
+            self._indices[key] = self.insert(made, hint)
+        return self._indices[key]
 
     def shl(self, a: SSAValue, bits: SSAValue) -> SSAValue:
         return a if self.known(bits) == 0 else self.insert(arith.ShLIOp(a, bits))
