@@ -5,6 +5,7 @@ that needs no other.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,15 @@ from tinyml.backend.memory_svg import bytes_text
 from tinyml.backend.pareto import ParetoFront
 from tinyml.backend.pareto_svg import pareto_drawing
 from tinyml.backend.report_data import ReportData
-from tinyml.backend.report_html import Cell, element, figure, page, scoped, table
+from tinyml.backend.report_html import (
+    Cell,
+    Content,
+    element,
+    figure,
+    page,
+    scoped,
+    table,
+)
 from tinyml.backend.report_layers import cycles_section, layers_section
 from tinyml.backend.report_memory import memory_section
 from tinyml.backend.report_stages import stages_section
@@ -191,7 +200,7 @@ def time_card(data: ReportData, run: Mapping[str, Any] | None) -> Element:
     """Cycles: of a simulated run if there is one, else the estimate; never measured."""
     cycles, source = data.report["cycles_estimated"], "before the C is compiled"
     if run is not None and run["cycles_estimated"]:
-        cycles, source = run["cycles_estimated"], "of a simulated run of the C"
+        cycles, source = run["cycles_estimated"], "in a simulated run of the C"
     if cycles is None:
         return number_card("Time", "unknown", "no costs of these kernels are known")
     macs, seconds = data.report["macs"], cycles / CLOCK
@@ -249,7 +258,10 @@ def pareto_section(front: ParetoFront) -> Element:
 def making_section(data: ReportData) -> Element:
     net = data.report["net"]
     passes = data.report["pipeline"]
-    command = f"tinyml-opt {net}.mlir -t tinyml-c \\\n  -p '{passes}'"
+    command: list[Content] = [f"tinyml-opt {net}.mlir -t tinyml-c -p '"]
+    for part in re.findall("[^,]+,?", passes):
+        # A line may end behind a comma, and what is copied is one line all the same.
+        command += [part, element("wbr")]
     return element(
         "section",
         element("h2", "How it was made"),
@@ -258,6 +270,6 @@ def making_section(data: ReportData) -> Element:
             f"{net}.mlir is the model as it was imported. These passes made the "
             "network of it; with fewer of them each step can be looked at:",
         ),
-        element("pre", element("code", command.replace("},", "},\n    "))),
+        element("pre", element("code", *command, "'")),
         id="making",
     )

@@ -25,7 +25,7 @@ from tinyml.backend.report_page import report_page, short
 DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits_int8.onnx"
 
 PATCHES = "tinyml-patch{layers=3 rows=2 columns=3}"
-VOID = {"meta", "br", "hr", "img", "input", "link"}
+VOID = {"meta", "wbr"}
 
 
 class Reader(HTMLParser):
