@@ -3,9 +3,11 @@
 
     tinyml compile MODEL -o DIR    C, textual IR and a report
     tinyml run DIR                 run it on a simulated core, compare every integer
+    tinyml diff A B                where two networks differ first, and why
     tinyml pareto MODEL            what less RAM costs in work
     tinyml report DIR              a page about it: memory, stages, layers, cycles
     tinyml import MODEL            the model as textual IR
+    tinyml new-pass NAME           a pass to start from
 
 Errors are one line and exit status 1; `--debug` shows where they come from.
 """
@@ -25,6 +27,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import tinyml
+from tinyml.tools import diff_command
 
 if TYPE_CHECKING:
     from tinyml.backend.bench import BenchOptions
@@ -156,6 +159,9 @@ def make_parser() -> argparse.ArgumentParser:
     add_run_options(run)
     run.set_defaults(function=command_run)
 
+    diff = commands.add_parser("diff", help="where two networks differ, and why")
+    diff_command.add_options(diff)
+
     quantize = commands.add_parser("quantize", help="a model of floats to int8")
     quantize.add_argument("model", type=Path, help="a .onnx or .pt2 file of floats")
     quantize.add_argument(
@@ -262,7 +268,26 @@ def make_parser() -> argparse.ArgumentParser:
     )
     imports.add_argument("--debug", action="store_true", help="show tracebacks")
     imports.set_defaults(function=command_import)
+
+    scaffold = commands.add_parser("new-pass", help="a pass to start from")
+    scaffold.add_argument("name", metavar="NAME", help="such as count-zeros")
+    scaffold.add_argument(
+        "--dir",
+        type=Path,
+        metavar="DIR",
+        help="a checkout, or a folder for a file for tinyml-opt --load",
+    )
+    scaffold.add_argument("--debug", action="store_true", help="show tracebacks")
+    scaffold.set_defaults(function=command_new_pass)
     return parser
+
+
+def command_new_pass(args: argparse.Namespace) -> int:
+    from tinyml.tools.new_pass import new_pass
+
+    for file in new_pass(args.name, args.dir):
+        print(file)
+    return 0
 
 
 def command_compile(args: argparse.Namespace) -> int:
