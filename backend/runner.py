@@ -13,7 +13,7 @@ import math
 import tempfile
 import zlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -89,6 +89,10 @@ class InputSets:
         return InputSets([a[:count] for a in self.inputs], outputs)
 
 
+Explain = Callable[[int, Mapping[str, Any], bytes], Mapping[str, Any]]
+"""Gets a set, a layer of the report and the layer's output there."""
+
+
 @dataclass(frozen=True)
 class LayerChecks:
     """
@@ -99,6 +103,8 @@ class LayerChecks:
 
     key: Literal["tensor", "position"]
     sets: Sequence[Mapping[int, int]]
+    explain: Explain | None = None
+    """What else there is to say of the first layer that differs."""
 
 
 def load_report(directory: Path) -> dict[str, Any]:
@@ -598,11 +604,14 @@ def compare_layers(
             continue
         compared.add(record.layer)
         if zlib.crc32(record.data) != expected:
-            return len(compared), {
+            found = {
                 "set": number,
                 "layer": record.layer,
                 "index": layer["index"],
                 "op": layer["op"],
                 "name": layer["name"],
             }
+            if checks.explain is not None:
+                found |= checks.explain(number, layer, record.data)
+            return len(compared), found
     return len(compared), None

@@ -337,6 +337,7 @@ def describe_compiled(report: Mapping[str, Any]) -> str:
 
 def command_run(args: argparse.Namespace) -> int:
     from tinyml.backend import runner
+    from tinyml.tools import explain_layer
 
     report = runner.load_report(args.directory)
     sets = runner.load_sets(report, args.inputs, args.reference)
@@ -347,6 +348,10 @@ def command_run(args: argparse.Namespace) -> int:
         layers = checks if args.layers == "interpreter" else None
     if args.layers not in (None, "interpreter"):
         layers = runner.load_layer_checks(Path(args.layers))
+    if layers is not None:
+        file = args.directory / f"{report['net']}.mlir"
+        explainer = explain_layer.LayerExplainer(file, sets, layers)
+        layers = dataclasses.replace(layers, explain=explainer.explain)
     options = runner.RunOptions(
         args.simulator,
         args.toolchain,
@@ -363,7 +368,8 @@ def command_run(args: argparse.Namespace) -> int:
     if result["faults"]:
         print(f"tinyml: {result['faults'][0]}", file=sys.stderr)
     elif result["first_difference"] is not None:
-        print(f"tinyml: differs: {result['first_difference']}", file=sys.stderr)
+        text = explain_layer.describe_difference(result["first_difference"])
+        print(f"tinyml: differs: {text}", file=sys.stderr)
     else:
         return 0
     return 1

@@ -213,3 +213,25 @@ def test_references_of_outputs_and_of_checksums(tmp_path: Path, cli: Cli):
     assert told.status == 1
     assert 'different: output "y" at [0, 2, 1, 1] is ' in told.out
     assert "on input set 3" in told.out
+
+
+def test_run_says_element_values_and_cause(tmp_path: Path, cli: Cli):
+    """Of a network that was compiled with another rounding than its model has."""
+    model = tmp_path / "network.mlir"
+    model.write_text(NETWORK)
+    told = cli(
+        "tinyml", "compile", model, "-o", "net", "--target", "host", "--name", "net"
+    )
+    assert told.status == 0
+    imported = tmp_path / "net" / "net.mlir"
+    text = imported.read_text()
+    imported.write_text(text.replace("rounding double", "rounding single"))
+    told = cli(
+        "tinyml", "run", "net", "--layers", "interpreter", "--json", "result.json"
+    )
+    assert told.status == 1
+    found = json.loads((tmp_path / "result.json").read_text())["first_difference"]
+    assert found["cause"] == "rounding: as double in place of single"
+    assert abs(found["got"] - found["expected"]) == 1
+    assert f" at {found['element']} is {found['got']}, expected" in told.err
+    assert told.err.count("\n") == 1
