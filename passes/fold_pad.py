@@ -22,7 +22,8 @@ After:
 
 Not handled: other readers, `avg_pool2d` among them, which counts what is padded; pads
 as large as the window; windows of a pool that would hold padding only; outputs of the
-network. A pad by nothing is a reshape (`tinyml-fold-reshape`).
+network. A remark on the pad says which. A pad by nothing is a reshape
+(`tinyml-fold-reshape`).
 """
 
 from __future__ import annotations
@@ -41,13 +42,14 @@ from tinyml.dialects.access import AxisAccess
 from tinyml.dialects.attributes import WindowAttr
 from tinyml.dialects.layer import integers, shape
 from tinyml.dialects.moving import PadOp
-from tinyml.dialects.network import layers, network_function, readers
+from tinyml.dialects.network import layer_name, layers, network_function, readers
 from tinyml.dialects.pooling import MaxPool2DOp
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import views
 from tinyml.dialects.weighted import ConvolutionOp
 from tinyml.dialects.window import WindowOp
 from tinyml.passes.byte_functions import value_range
+from tinyml.passes.remarks import remark
 
 
 def padded_window(window: WindowAttr, pad: Sequence[int]) -> WindowAttr | None:
@@ -95,16 +97,19 @@ def taken(op: Operation, pad: PadOp) -> WindowAttr | None:
             return None
 
 
-def fold(pad: PadOp) -> None:
-    """Folds a pad into all its readers, or leaves it."""
+def fold(pad: PadOp) -> str | None:
+    """Folds a pad into all its readers, or leaves it and says why."""
     low, high, alloc = integers(pad.low), integers(pad.high), pad.output.owner
-    if not isinstance(alloc, AllocOp) or any(views(pad.output)) or len(low) != 4:
-        return
-    if any((low[0], low[3], high[0], high[3])):
-        return
+    if not isinstance(alloc, AllocOp):
+        return "not folded: it writes an output of the network"
+    if any(views(pad.output)):
+        return "not folded: what it writes is read under another shape"
+    if len(low) != 4 or any((low[0], low[3], high[0], high[3])):
+        return "not folded: it pads more than rows and columns"
     windows = [(op, taken(op, pad)) for op in readers(pad.output)]
-    if not all(window for _, window in windows):
-        return
+    others = [op for op, window in windows if window is None]
+    if others:
+        return f"not folded: {layer_name(others[0])} cannot pad by itself like this"
     for op, window in windows:
         assert window is not None
         op.properties["window"] = window
@@ -112,6 +117,7 @@ def fold(pad: PadOp) -> None:
     Rewriter.erase_op(pad)
     alloc.buffer.replace_all_uses_with(source)
     Rewriter.erase_op(alloc)
+    return None
 
 
 @dataclass(frozen=True)
@@ -123,5 +129,5 @@ class FoldPadPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         # Backwards: a pad that another one reads is read by windows once that is gone.
         for layer in reversed(layers(network_function(op))):
-            if isinstance(layer, PadOp):
-                fold(layer)
+            if isinstance(layer, PadOp) and (reason := fold(layer)) is not None:
+                remark(layer, self.name, reason)

@@ -17,7 +17,8 @@ After:
 
     tinyml.conv2d ins(%x : ...) outs(%y : ...) ... clamp [-5, 127]
 
-Not handled: clamps of what others read unclamped, outputs of the network among that.
+Not handled: clamps of what others read unclamped, outputs of the network among that; a
+remark says so.
 """
 
 from __future__ import annotations
@@ -31,12 +32,19 @@ from xdsl.passes import ModulePass
 
 from tinyml.dialects.layer import LayerOp, buffer_type, integer_range
 from tinyml.dialects.layer_format import integer_array
-from tinyml.dialects.network import layers, network_function, readers, writer
+from tinyml.dialects.network import (
+    layer_name,
+    layers,
+    network_function,
+    readers,
+    writer,
+)
 from tinyml.dialects.tinyml import AllocOp
 from tinyml.dialects.views import root
 from tinyml.passes.aliases import bypass, can_be_one, take_place
 from tinyml.passes.byte_functions import byte_function, value_range
 from tinyml.passes.constant_pool import erase_unused_constants
+from tinyml.passes.remarks import remark
 
 
 def as_clamp(values: np.ndarray, results: np.ndarray) -> tuple[int, int] | None:
@@ -47,33 +55,39 @@ def as_clamp(values: np.ndarray, results: np.ndarray) -> tuple[int, int] | None:
     return low, high
 
 
-def fuse(op: LayerOp) -> None:
-    """Removes a layer that is a clamp, or leaves it."""
+def fuse(op: LayerOp) -> str | None:
+    """Removes a layer that is a clamp, or leaves it and says why, if it is one."""
     if (function := byte_function(op)) is None:
-        return
+        return None
     source, target = (buffer_type(v) for v in (function.input, op.layer_output))
     if source.element_type != target.element_type:
-        return
+        return None
     first, last = value_range(function.input)
     lowest, _ = integer_range(source.element_type)
     results = function.table[first - lowest : last - lowest + 1].astype(np.int64)
     clamp = as_clamp(np.arange(first, last + 1), results)
     if clamp is None or not can_be_one(function.input, op.layer_output):
-        return
+        return None
     if clamp != (first, last):
         before = writer(function.input)
-        if before is None or not can_clamp(before, op):
-            return
+        if before is None:
+            return "not fused: no layer writes its input"
+        if (reason := refusal(before, op)) is not None:
+            return f"not fused: {reason}"
         before.properties["clamp"] = integer_array(clamp)
         take_place(before, op)
     bypass(op, function.input)
+    return None
 
 
-def can_clamp(op: LayerOp, reader: LayerOp) -> bool:
-    """Whether a layer may limit what it writes to what one reader makes of it."""
-    inner = isinstance(root(op.layer_output).owner, AllocOp)
-    alone = all(other is reader for other in readers(op.layer_output))
-    return "clamp" in op.properties and inner and alone
+def refusal(op: LayerOp, reader: LayerOp) -> str | None:
+    """Why a layer may not limit what it writes to what one reader makes of it."""
+    if "clamp" not in op.properties:
+        return f"{op.name} in front of it has no clamp"
+    if not isinstance(root(op.layer_output).owner, AllocOp):
+        return "its input is an output of the network"
+    others = [other for other in readers(op.layer_output) if other is not reader]
+    return f"its input is also read by {layer_name(others[0])}" if others else None
 
 
 @dataclass(frozen=True)
@@ -84,5 +98,6 @@ class FuseActivationPass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         for layer in layers(network_function(op)):
-            fuse(layer)
+            if (reason := fuse(layer)) is not None:
+                remark(layer, self.name, reason)
         erase_unused_constants(op)

@@ -8,8 +8,8 @@ lowest peak that all layers can reach. Elementwise layers, pointwise convolution
 pools need no choice: `tinyml-overlap` finds that they may run in place, or nearly so.
 
 Expects `tinyml.kernel` (`tinyml-select-kernels`). Guarantees that the kernel is
-`channels` where it is chosen, and `tinyml.not_in_place`, the reason, on each depthwise
-convolution above that peak that cannot run in place.
+`channels` where it is chosen, and a remark with the reason on each depthwise
+convolution at that peak that cannot run in place.
 
 Before: `tinyml.depthwise_conv2d ... {tinyml.kernel = #tinyml.kernel<either>}`
 After: the same with `tinyml.kernel = #tinyml.kernel<channels, 4>`
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from xdsl.context import Context
 from xdsl.dialects import func, memref
-from xdsl.dialects.builtin import ModuleOp, StringAttr
+from xdsl.dialects.builtin import ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
 
@@ -40,8 +40,8 @@ from tinyml.passes.kernel_scratch import kernel_scratch
 from tinyml.passes.layer_scratch import delayed_rows
 from tinyml.passes.live_ranges import LiveRange, live_ranges
 from tinyml.passes.overlap import reuses
+from tinyml.passes.remarks import remark
 
-NOT_IN_PLACE = "tinyml.not_in_place"
 BLOCKS = (4, 2, 1)
 """Channels at a time, in the order of preference."""
 
@@ -143,6 +143,7 @@ class InplacePass(ModulePass):
                 Traversal.CHANNELS, fitting[0]
             )
         for each in found:
-            if each.bytes == peak and isinstance(each.layer, DepthwiseConv2DOp):
-                if reason := refusal(each.layer, function):
-                    each.layer.attributes[NOT_IN_PLACE] = StringAttr(reason)
+            if isinstance(each.layer, DepthwiseConv2DOp):
+                at_peak = each.bytes == peak
+                reason = refusal(each.layer, function) if at_peak else None
+                remark(each.layer, self.name, reason and f"not in place: {reason}")

@@ -2,10 +2,11 @@
 Says of each layer how near its output may come to its inputs in the arena.
 
 Expects layers; a kernel that `tinyml-select-kernels` has not chosen runs forwards.
-Guarantees `tinyml.reuse` on each layer whose output may share bytes with an input: the
-least distances at which no byte is overwritten that is still to be read, derived from
-the order of the kernel's reads and writes (`access_order.py`). Whether the input may be
-overwritten at all, because nobody reads it later, is left to `tinyml-plan-memory`.
+Guarantees `tinyml.reuse` on each layer whose output may share bytes with an input, and
+a remark with the reason where no input is such: the least distances at which no byte is
+overwritten that is still to be read, derived from the order of the kernel's reads and
+writes (`access_order.py`). Whether the input may be overwritten at all, because nobody
+reads it later, is left to `tinyml-plan-memory`.
 
 Before: `tinyml.conv2d ins(%x : ...) outs(%y : ...) ... {tinyml.kernel = ...<either>}`
 After: the same with `tinyml.reuse = [#tinyml.reuse<in 0, below 560, above 544>]`
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from math import prod
 
 from xdsl.context import Context
+from xdsl.dialects import memref
 from xdsl.dialects.builtin import ArrayAttr, ModuleOp
 from xdsl.ir import SSAValue
 from xdsl.passes import ModulePass
@@ -29,6 +31,7 @@ from tinyml.dialects.kernel import REUSE, Method, ReuseAttr, Traversal, kernel_o
 from tinyml.dialects.layer import LayerOp, buffer_bytes, buffer_type, shape
 from tinyml.dialects.network import layers, network_function
 from tinyml.dialects.stage import StageOp
+from tinyml.dialects.views import root
 from tinyml.dialects.weighted import DepthwiseConv2DOp
 from tinyml.passes.access_order import (
     STEPS,
@@ -37,6 +40,7 @@ from tinyml.passes.access_order import (
     least_below,
 )
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
+from tinyml.passes.remarks import remark
 from tinyml.passes.stage_plan import stage_below
 
 LARGEST = 1 << 26
@@ -92,6 +96,22 @@ def element_size(value: SSAValue) -> int:
     return buffer_bytes(buffer_type(value)) // buffer_type(value).element_count()
 
 
+def refusal(op: LayerOp) -> str | None:
+    """Why the output of a layer shares no bytes with an input."""
+    sources = [root(value).owner for value in op.layer_inputs]
+    if all(isinstance(source, memref.GetGlobalOp) for source in sources):
+        return None
+    if kernel_of(op).method is Method.PLANAR:
+        return "no overlap: the planar kernel writes over rows that it still reads"
+    if isinstance(op, StageOp):
+        return "no overlap: the stage reads to its end what it starts to overwrite"
+    if type(op) not in STEPS:
+        return f"no overlap: {op.name} does not read in the order in which it writes"
+    if prod(shape(op.layer_output)) > LARGEST:
+        return f"no overlap: the output has more than {LARGEST} elements"
+    return "no overlap: bytes are read up to the end that are written at the start"
+
+
 @dataclass(frozen=True)
 class OverlapPass(ModulePass):
     """Says of each layer how near its output may come to its inputs in the arena."""
@@ -104,3 +124,4 @@ class OverlapPass(ModulePass):
                 layer.attributes[REUSE] = ArrayAttr(found)
             else:
                 layer.attributes.pop(REUSE, None)
+            remark(layer, self.name, None if found else refusal(layer))

@@ -3,7 +3,8 @@ Chooses which layers run together in stages, in how many strips, by searching al
 
 Expects layers with their kernels (`tinyml-select-kernels`). Guarantees stages as
 `tinyml-stream` makes them, and on the function `tinyml.stage_plan`, the passes that
-make the same ones. A network that needs no fewer bytes with stages stays as it is.
+make the same ones; a remark on it says what was found. A network that needs no fewer
+bytes with stages stays as it is.
 
 With `objective=ram`, the plan that needs the fewest bytes; of those the one with the
 least work, then with the fewest layers in stages. With `ram`, the plan with the least
@@ -37,6 +38,7 @@ from tinyml.passes.memory_demand import memory_demand
 from tinyml.passes.network_stages import NetworkStages
 from tinyml.passes.optimal_plan import place_optimally
 from tinyml.passes.overlap import OverlapPass
+from tinyml.passes.remarks import remark
 from tinyml.passes.stage_search import STRIPS, StagePlan, all_plans
 from tinyml.passes.stream import make_stream
 
@@ -71,11 +73,17 @@ class PlanStagesPass(ModulePass):
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         if self.ram < 0 or self.max_extra_macs < 0 or self.block < 0:
             raise PassFailedException("ram, max-extra-macs and block are not negative")
+        told = self.plan(op)
+        remark(network_function(op), self.name, told)
+
+    def plan(self, op: ModuleOp) -> str:
+        """Makes the stages of the best plan, if any. Returns what was found."""
         if self.objective != "ram" and not self.ram:
-            return
+            return f"no stages: objective={self.objective} has none without ram"
         plain = planned_bytes(op)
+        alone = f"layer by layer the arena takes {plain} bytes"
         if self.ram and plain <= self.ram:
-            return
+            return f"no stages: {alone}, and ram={self.ram}"
         best: tuple[int, StagePlan] | None = None
         for plan in self.candidates(op):
             staged = op.clone()
@@ -85,8 +93,17 @@ class PlanStagesPass(ModulePass):
                 best = size, plan
             if size <= max(plan.bytes, self.ram):
                 break
-        if best is not None and best[0] < plain:
-            make_stages(network_function(op), best[1])
+        if best is None:
+            return f"no stages: {alone}, and no plan of stages takes less"
+        size, plan = best
+        if size >= plain:
+            return f"no stages: {alone}, the best plan of stages {size}"
+        make_stages(network_function(op), plan)
+        missed = f", more than ram={self.ram}" if size > self.ram > 0 else ""
+        return (
+            f"{len(plan.stages)} stages take {size} bytes{missed}, with {plan.extra} "
+            f"multiply-accumulates made again; {alone}"
+        )
 
     def candidates(self, module: ModuleOp) -> Iterator[StagePlan]:
         """The plans to try, best first."""

@@ -3,7 +3,8 @@ Chooses how each layer is computed, before anything depends on it.
 
 Expects layers. Guarantees `tinyml.kernel` on every layer. Kernels that make one output
 element after the other may run in `either` direction; the memory plan decides. A kernel
-that is there already stays.
+that is there already stays. Where kernels of words are wanted, a remark says which
+faster one a layer of weights does not have, and why.
 
 Before: `tinyml.conv2d ins(%x : ...) outs(%y : ...) ...`
 After: the same with `{tinyml.kernel = #tinyml.kernel<either>}`
@@ -12,7 +13,7 @@ After: the same with `{tinyml.kernel = #tinyml.kernel<either>}`
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from xdsl.context import Context
@@ -38,13 +39,15 @@ from tinyml.dialects.weighted import (
 )
 from tinyml.passes.convert_layers_to_loops import REVERSIBLE
 from tinyml.passes.kernel_costs import CYCLES, cycles
+from tinyml.passes.kernel_remarks import needs_flash, needs_scratch, without_words
 from tinyml.passes.loops import depthwise_direct
 from tinyml.passes.loops.depthwise_plan import PlanarPlan
 from tinyml.passes.loops.depthwise_planar import has_planar
 from tinyml.passes.loops.dot import has_direct_dot
 from tinyml.passes.loops.fully_connected_dot import is_row
 from tinyml.passes.loops.shared_dot import has_shared_dot
-from tinyml.passes.winograd_choice import worth_winograd
+from tinyml.passes.remarks import remark
+from tinyml.passes.winograd_choice import CORE, worth_winograd
 
 
 def has_direct(layer: LayerOp) -> bool:
@@ -129,18 +132,39 @@ class SelectKernelsPass(ModulePass):
             layer.attributes.setdefault(KERNEL, chosen)
             if self.unroll and isinstance(layer, Conv2DOp | FullyConnectedOp):
                 layer.attributes[UNROLL] = IntegerAttr(self.unroll, i64)
+            remark(layer, self.name, self.refusal(layer, small))
             taken = cycles(layer, self.core) if self.core else None
             if taken is not None:
                 layer.attributes[CYCLES] = IntegerAttr(round(taken), i64)
 
+    def refusal(self, layer: LayerOp, small: bool) -> str | None:
+        """Why a layer has no faster kernel, if kernels of words are wanted."""
+        if self.words == "none" or not isinstance(layer, WeightedOp):
+            return None
+        if small:
+            return f"makes less than {self.least} % of the network's work (least)"
+        if (reason := without_words(layer)) is not None:
+            return reason
+        if self.words == "free":
+            wider = replace(self, words="all")
+            return needs_scratch(layer, wider.by_cycles(layer))
+        return needs_flash(layer, self.core or CORE) if not self.shared else None
+
     def choose(self, layer: LayerOp) -> KernelAttr:
         """The kernel that takes the fewest cycles, or else the first one that is."""
+        return self.by_cycles(layer)[0]
+
+    def by_cycles(self, layer: LayerOp) -> list[KernelAttr]:
+        """
+        The kernels of a layer, on a known core those whose cycles are known, the
+        fewest first.
+        """
         found = list(self.candidates(layer))
         if not self.core or len(found) == 1:
-            return found[0]
+            return found
         known = [(cycles(layer, self.core, kernel), kernel) for kernel in found]
         told = [(taken, kernel) for taken, kernel in known if taken is not None]
-        return min(told, key=lambda each: each[0])[1] if told else found[0]
+        return [kernel for _, kernel in sorted(told, key=lambda t: t[0])] or found
 
     def candidates(self, layer: LayerOp) -> Iterator[KernelAttr]:
         """The kernels of a layer, those that are usually fast first."""

@@ -108,6 +108,23 @@ def add_print_options(group: argparse._ArgumentGroup) -> None:  # pyright: ignor
             help=f"print the IR {when} a pass, on stderr; may be repeated",
         )
     group.add_argument(
+        "--remarks",
+        nargs="?",
+        const="",
+        metavar="PASS,...",
+        help="print on stderr what passes did not do, and why; --remarks=PASS for some",
+    )
+    group.add_argument(
+        "--pass-stats",
+        choices=["text", "json"],
+        nargs="?",
+        const="text",
+        help="on stderr, for each pass: seconds, ops, arena, MACs, cycles",
+    )
+    group.add_argument(
+        "--pass-stats-file", type=Path, metavar="FILE", help="there instead of stderr"
+    )
+    group.add_argument(
         "--dump-ir-dir",
         type=Path,
         metavar="DIR",

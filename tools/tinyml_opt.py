@@ -101,6 +101,15 @@ class TinyMLOptMain(xDSLOptMain):
             from tinyml.tools.check_each import CheckEach
 
             found.append(CheckEach(args.check_each_seeds, args.check_each_steps))
+        if args.remarks is not None:
+            from tinyml.tools.print_remarks import PrintRemarks
+
+            passes = [name for name in args.remarks.split(",") if name]
+            found.append(PrintRemarks(self.get_input_name(), passes))
+        if args.pass_stats is not None:
+            from tinyml.tools.pass_stats import PassStatistics
+
+            found.append(PassStatistics(args.pass_stats, args.pass_stats_file))
         if args.time_passes:
             from tinyml.tools.pass_timing import PassTiming
 

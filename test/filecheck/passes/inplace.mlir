@@ -25,7 +25,7 @@ func.func @main(%x: memref<1x4x4x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
   tinyml.depthwise_conv2d ins(%x : memref<1x4x4x4xi8>) outs(%a : memref<1x4x4x4xi8>)
     weights @w requant @rq window <[3, 3], pad = [1, 1, 1, 1]>
     zero_points [0, 0] clamp [-128, 127] rounding double
-  // CHECK: tinyml.kernel = #tinyml.kernel<either>, tinyml.not_in_place = "second use at tinyml.add"
+  // CHECK: tinyml.kernel = #tinyml.kernel<either>, tinyml.remarks = {"tinyml-inplace" = "not in place: second use at tinyml.add"
   tinyml.add ins(%x, %a : memref<1x4x4x4xi8>, memref<1x4x4x4xi8>) outs(%y : memref<1x4x4x4xi8>)
     requant [#tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>, #tinyml.requant<1073741824, 1>]
     zero_points [0, 0, 0] clamp [-128, 127] rounding double
@@ -43,7 +43,7 @@ func.func @main(%y: memref<1x4x4x4xi8> {tinyml.output = #tinyml.tensor<"y">}) {
   tinyml.depthwise_conv2d ins(%c : memref<1x4x4x4xi8>) outs(%y : memref<1x4x4x4xi8>)
     weights @w requant @rq window <[3, 3], pad = [1, 1, 1, 1]>
     zero_points [0, 0] clamp [-128, 127] rounding double
-  // CHECK: tinyml.kernel = #tinyml.kernel<either>, tinyml.not_in_place = "the input is a constant"
+  // CHECK: tinyml.kernel = #tinyml.kernel<either>, tinyml.remarks = {"tinyml-inplace" = "not in place: the input is a constant"
   // PLAN:  tinyml.arena_bytes = 64 : i64
   func.return
 }

@@ -32,7 +32,7 @@ func.func @main(%x: memref<1x8x8x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // SOME: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
 // SOME: tinyml.conv2d {{.*}}tinyml.kernel = #tinyml.kernel<either, dot>
 
-// NONE-NOT: winograd
+// NONE-NOT: kernel<either, winograd>
 
 // Filters of ones: rows of a column make 1, 3, 2 and 2, columns the same; those of the
 // first column are taken from the third row up, then the last one, negated: 2, 6, 4, -4.
