@@ -23,7 +23,7 @@ from typing import Any
 from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
-from xdsl.passes import ModulePass, PassPipeline
+from xdsl.passes import PassPipeline
 from xdsl.printer import Printer
 from xdsl.universe import Universe
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
@@ -180,21 +180,24 @@ class CompiledNetwork:
 def run_pipeline(module: ModuleOp, spec: str, each: bool = True) -> None:
     """
     Runs passes (`a,b{x=1}` or `@name`) and verifies the module after each of them, or
-    else, as takes half the time, after the last one.
+    else once: where layers, which say most about themselves, become loops, or at the
+    end of passes that make none.
     """
-
-    def verify(
-        done: ModulePass | None, module: ModuleOp, following: ModulePass | None
-    ) -> None:
-        if done is not None and (each or following is None):
-            module.verify()
-
     passes = dict(Universe.get_multiverse().all_passes)
     try:
-        pipeline = PassPipeline.parse_spec(passes, expand(spec), verify)
+        pipeline = PassPipeline.parse_spec(passes, expand(spec))
     except (ValueError, ArgSpecParseError) as error:
         raise DiagnosticException(one_line(error)) from error
-    pipeline.apply(Context(), module)
+    context, lowered = Context(), False
+    for pass_ in pipeline.passes:
+        if not each and pass_.name == "tinyml-convert-layers-to-loops":
+            module.verify()
+            lowered = True
+        pass_.apply(context, module)
+        if each:
+            module.verify()
+    if not each and not lowered:
+        module.verify()
 
 
 def textual_ir(module: ModuleOp) -> str:

@@ -97,6 +97,8 @@ def layer_calls(module: ModuleOp) -> list[func.CallOp]:
     """The calls that layers became (`tinyml-convert-layers-to-loops`), in order."""
     return [
         op
-        for op in module.walk()
+        for function in module.ops
+        if isinstance(function, func.FuncOp) and function.body.blocks
+        for op in function.body.block.ops
         if isinstance(op, func.CallOp) and "tinyml.op" in op.attributes
     ]
