@@ -15,6 +15,7 @@ from tinyml.backend.memory_svg import bytes_text
 from tinyml.backend.memory_table import elide
 from tinyml.backend.report_data import ReportData, whole_bytes
 from tinyml.backend.report_html import Cell, element, figure, name_cell, table
+from tinyml.backend.report_rings import held_pieces
 from tinyml.backend.report_tiles import Seen, stage_drawing
 from tinyml.dialects.layer import LayerOp, shape
 from tinyml.dialects.network import layer_name
@@ -100,12 +101,17 @@ def stage_part(data: ReportData, number: int) -> Element:
         source,
         [tile[source] for tile in schedule.rows],
         [tile[source] for tile in schedule.columns],
+        held_pieces(stage, plan),
     )
     streams = stage.halo[0] is Halo.CACHE
     names = [elide(layer_name(layer), LONGEST) for layer in stage.layers]
     macs = sum(told["macs"])
     again = told["extra_macs"]
-    extra = f", {100 * again / (macs - again):.1f} % of them again" if again else ""
+    extra = (
+        f", {100 * again / (macs - again):.1f} % more than layer by layer"
+        if again
+        else ""
+    )
     return element(
         "article",
         element("h3", f"Stage {number + 1}"),
@@ -120,7 +126,8 @@ def stage_part(data: ReportData, number: int) -> Element:
             "stage",
             "From what the stage reads, cut into its tiles, to its output; hatched is "
             "what more than one tile needs. Each mark of the output sees the frames of "
-            "its colour.",
+            "its colour. Filled is what is held of a map while the middle output is "
+            "made.",
         ),
         kept_table(stage, plan, source),
     )

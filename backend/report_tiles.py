@@ -7,18 +7,19 @@ tiles, its output at the right, and what positions of the output see.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 
+from tinyml.backend.report_rings import Piece
 from tinyml.backend.svg import Box, Drawing, Line, Shape, Text
 from tinyml.passes.geometry import Range, StageGraph, needed, receptive_field, tiles
 
 WIDTH, TOP = 1200.0, 52.0
 LEFT, RIGHT = 92.0, 1064.0
 """Of the drawing and its maps, in pixels."""
-SIDE, INNER_SIDE = 236.0, 130.0
+SIDE, INNER_SIDE = 236.0, 176.0
 """Of the first and the last map, and of those between, at most."""
 LEAST_GAP = 34.0
 MOST_INNER = 4
@@ -76,6 +77,10 @@ class Seen:
     source: int
     rows: Sequence[Range]
     columns: Sequence[Range]
+    held: Mapping[int, Sequence[Piece]] = field(
+        default_factory=dict[int, Sequence[Piece]]
+    )
+    """By buffer, what is in memory while the middle output is made."""
 
     @property
     def count(self) -> int:
@@ -118,6 +123,7 @@ def stage_drawing(seen: Seen, title: str, streams: bool) -> Drawing:
         *tile_boxes(seen, source),
         *halo_boxes(seen, source),
         *output_tiles(seen, output),
+        *held_boxes(seen),
         *samples(seen),
         *map_names(seen),
         *([stream_arrow(source)] if streams else []),
@@ -175,6 +181,15 @@ def output_tiles(seen: Seen, output: Map) -> Iterator[Shape]:
     for i, rows in enumerate(tiles(output.rows, len(seen.rows))):
         for j, columns in enumerate(tiles(output.columns, len(seen.columns))):
             yield output.box(rows, columns, tile_look(i, j))
+
+
+def held_boxes(seen: Seen) -> Iterator[Shape]:
+    for buffer, drawn in zip(seen.drawn, seen.maps, strict=True):
+        pieces = seen.held.get(buffer, ())
+        pixels = sum((r[1] - r[0]) * (c[1] - c[0]) for r, c in pieces)
+        title = f"held: {pixels:,} of {drawn.rows * drawn.columns:,} pixels"
+        for rows, columns in pieces:
+            yield drawn.box(rows, columns, "held", title)
 
 
 def samples(seen: Seen) -> Iterator[Shape]:

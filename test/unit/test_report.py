@@ -21,6 +21,8 @@ from tinyml.backend.report_data import (
 )
 from tinyml.backend.report_html import Cell, element, page, scoped, table
 from tinyml.backend.report_page import report_page, short
+from tinyml.backend.report_rings import Piece, held_pieces, pieces
+from tinyml.passes.stage_plan import planned_stage
 
 DIGITS = Path(__file__).parents[2] / "examples" / "digits" / "digits_int8.onnx"
 
@@ -191,6 +193,46 @@ def test_refusals(digits: Path, cli: Cli):
     refuses(digits, "--pareto", "other.json", says="a network of 7 multiply")
     out = cli("tinyml", "report", digits, "-o", "nowhere/out.html")
     is_refusal(out, "nowhere/out.html: No such file")
+
+
+@pytest.mark.parametrize(
+    "start, end, expected",
+    [
+        (0, 10, [((0, 1), (0, 10))]),
+        (0, 30, [((0, 3), (0, 10))]),
+        (3, 7, [((0, 1), (3, 7))]),
+        (3, 10, [((0, 1), (3, 10))]),
+        (8, 12, [((0, 1), (8, 10)), ((1, 2), (0, 2))]),
+        (14, 43, [((1, 2), (4, 10)), ((2, 4), (0, 10)), ((4, 5), (0, 3))]),
+        (7, 7, []),
+    ],
+)
+def test_pieces_of_a_ring(start: int, end: int, expected: list[Piece]):
+    assert list(pieces(start, end, 10)) == expected
+
+
+@pytest.mark.parametrize("pitch", [1, 3, 7])
+def test_pieces_hold_each_pixel_once(pitch: int):
+    for start in range(20):
+        for end in range(start, 30):
+            found = [
+                row * pitch + column
+                for rows, columns in pieces(start, end, pitch)
+                for row in range(*rows)
+                for column in range(*columns)
+            ]
+            assert found == list(range(start, end))
+
+
+def test_what_is_held(staged: ReportData):
+    """Patches hold what the tile in the middle needs, and no ring more than it has."""
+    (stage,) = staged.stages
+    plan = planned_stage(stage)
+    held = held_pieces(stage, plan)
+    assert set(held) == set(plan.schedule.rings)
+    for buffer, parts in held.items():
+        pixels = sum((b - a) * (d - c) for (a, b), (c, d) in parts)
+        assert 0 < pixels <= plan.schedule.rings[buffer].capacity
 
 
 # The elements of a page
