@@ -8,7 +8,7 @@ EXTRAS := .venv/.installed-extras
 DIGITS := examples/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help setup extras demo test check lint types unit filecheck models fuzz docs bench lock clean
+.PHONY: help setup extras demo test check lint types unit filecheck models fuzz nightly docs bench lock clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -48,6 +48,9 @@ docs: $(DEV) ## write the pages that are generated: docs/operators.md and others
 	$(BIN)/python -m tinyml.tools.operators_page > out.md && mv out.md docs/operators.md
 	$(BIN)/python -m tinyml.tools.passes_page > out.md && mv out.md docs/passes.md
 	$(BIN)/python -m tinyml.tools.dialects_page > out.md && mv out.md docs/dialects.md
+
+nightly: $(DEV) ## check every pass of every pipeline on all of $(MODELS), for the night
+	TINYML_NIGHTLY=1 $(BIN)/pytest -W error -n 2 -q test/models/test_check_each.py
 
 bench: $(RUNTIME) ## the table of benchmarks over $(MODELS)
 	$(BIN)/tinyml bench --models $(MODELS)
