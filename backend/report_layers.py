@@ -5,6 +5,7 @@ The layers of a network in its report: a table, and where their cycles go by kin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -86,63 +87,73 @@ def shape_text(shape: Sequence[int]) -> str:
 
 def cycles_section(data: ReportData, run: Mapping[str, Any] | None) -> Element:
     made = element("section", element("h2", "Where cycles go"), id="cycles")
-    if run is None or run.get("profile") is None:
+    kinds = kinds_of(data, run)
+    if run is None or not run["profile"]:
+        caption = "By kind of layer, estimated"
+        if unknown := sum(row.cycles is None for row in data.rows):
+            caption += f"; of {unknown} layers no costs are known, they count as 0"
         made.append(element("p", ESTIMATE))
-        made.append(estimated_kinds(data.rows))
+        made.append(kinds_table(caption, kinds))
         return made
-    equal = "equal" if run["outputs_equal"] else "not equal"
-    estimate = data.report["cycles_estimated"]
-    before = (
-        "" if estimate is None else f" Before compiling {estimate:,} were estimated."
-    )
-    made.append(
-        element(
-            "p",
-            f"{SIMULATED} One inference takes {run['instructions']:,} instructions and "
-            f"about {run['cycles_estimated']:,} cycles; outputs are {equal} to the "
-            f"reference.{before}",
-        )
-    )
-    kinds = [
-        (kind["kind"], kind["layers"], kind["macs"], kind["cycles_estimated"])
-        for kind in run["profile"]["kinds"]
-    ]
+    made.append(element("p", told_of_run(data, run)))
     made.append(kinds_table("By kind of layer, simulated", kinds))
     made.append(functions_table(run["functions"]))
     return made
 
 
-def estimated_kinds(rows: Sequence[LayerRow]) -> Element:
-    found: dict[str, tuple[int, int, int]] = {}
-    unknown = sum(row.cycles is None for row in rows)
-    for row in rows:
-        layers, macs, cycles = found.get(row.kind, (0, 0, 0))
-        found[row.kind] = layers + 1, macs + row.macs, cycles + (row.cycles or 0)
-    kinds = [(kind, *numbers) for kind, numbers in found.items()]
-    kinds.sort(key=lambda kind: (-kind[3], kind[0]))
-    caption = "By kind of layer, estimated"
-    if unknown:
-        caption += f"; of {unknown} layers no costs are known, they count as 0"
-    return kinds_table(caption, kinds)
+def told_of_run(data: ReportData, run: Mapping[str, Any]) -> str:
+    equal = "equal" if run["outputs_equal"] else "not equal"
+    text = (
+        f"{SIMULATED} One inference takes {run['instructions']:,} instructions and "
+        f"about {run['cycles_estimated']:,} cycles; outputs are {equal} to the "
+        "reference."
+    )
+    estimate = data.report["cycles_estimated"]
+    if estimate is None:
+        return text
+    return f"{text} Before compiling {estimate:,} were estimated."
 
 
-def kinds_table(caption: str, kinds: Sequence[tuple[str, int, int, int]]) -> Element:
-    """Kind, layers, multiply-accumulates and cycles of each."""
-    total = sum(kind[3] for kind in kinds)
-    most = max((kind[3] for kind in kinds), default=0)
+@dataclass
+class KindWork:
+    """What all layers of a kind do, and the cycles that they are estimated to take."""
+
+    kind: str
+    layers: int = 0
+    macs: int = 0
+    cycles: int = 0
+
+
+def kinds_of(data: ReportData, run: Mapping[str, Any] | None) -> list[KindWork]:
+    """Most cycles first; of a run if there is one that was followed, else estimated."""
+    if run is not None and run["profile"]:
+        keys = ("kind", "layers", "macs", "cycles_estimated")
+        return [KindWork(*(k[key] for key in keys)) for k in run["profile"]["kinds"]]
+    found: dict[str, KindWork] = {}
+    for row in data.rows:
+        kind = found.setdefault(row.kind, KindWork(row.kind))
+        kind.layers += 1
+        kind.macs += row.macs
+        kind.cycles += row.cycles or 0
+    return sorted(found.values(), key=lambda kind: (-kind.cycles, kind.kind))
+
+
+def kinds_table(caption: str, kinds: Sequence[KindWork]) -> Element:
+    total = max(sum(kind.cycles for kind in kinds), 1)
+    most = max((kind.cycles for kind in kinds), default=0)
     return table(
         caption,
         ["kind", "layers", "MACs", "cycles (est.)", "share", "cycles per MAC"],
         [
             [
-                Cell(name),
-                Cell(str(layers), layers),
-                Cell(f"{macs:,}", macs),
-                Cell.of(cycles, most),
-                Cell(f"{100 * cycles / total if total else 0:.1f} %", cycles),
-                Cell(f"{cycles / macs:.2f}" if macs else "", 0),
+                Cell(kind.kind),
+                Cell(str(kind.layers), kind.layers),
+                Cell(f"{kind.macs:,}", kind.macs),
+                Cell.of(kind.cycles, most),
+                Cell(f"{100 * kind.cycles / total:.1f} %", kind.cycles),
+                Cell(f"{kind.cycles / kind.macs:.2f}" if kind.macs else "", 0),
             ]
-            for name, layers, macs, cycles in kinds
+            for kind in kinds
         ],
     )
 

@@ -13,6 +13,7 @@ import pytest
 from command_lines import Cli, is_refusal
 
 from tinyml.backend.compiler import CompileOptions, compile_model
+from tinyml.backend.report_cards import largest, short
 from tinyml.backend.report_data import (
     ReportData,
     load_report_data,
@@ -20,7 +21,7 @@ from tinyml.backend.report_data import (
     search_front,
 )
 from tinyml.backend.report_html import Cell, element, page, scoped, table
-from tinyml.backend.report_page import report_page, short
+from tinyml.backend.report_page import report_page
 from tinyml.backend.report_rings import Piece, held_pieces, pieces
 from tinyml.passes.stage_plan import planned_stage
 
@@ -279,3 +280,10 @@ def test_scoped_rules():
 )
 def test_short_numbers(number: int, text: str):
     assert short(number) == text
+
+
+def test_largest_parts():
+    parts = [("a", 1), ("b", 5), ("c", 0), ("d", 4)]
+    assert largest(parts) == [("b", 5), ("d", 4), ("a", 1)]
+    more = [*parts, ("e", 3), ("f", 3)]
+    assert largest(more) == [("b", 5), ("d", 4), ("e", 3), ("others", 4)]
