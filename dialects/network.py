@@ -98,7 +98,8 @@ def layer_calls(module: ModuleOp) -> list[func.CallOp]:
     return [
         op
         for function in module.ops
-        if isinstance(function, func.FuncOp) and function.body.blocks
-        for op in function.body.block.ops
+        if isinstance(function, func.FuncOp)
+        for block in function.body.blocks
+        for op in block.ops
         if isinstance(op, func.CallOp) and "tinyml.op" in op.attributes
     ]

@@ -140,7 +140,8 @@ def place_of(buffer: SSAValue) -> Place:
 def plan_of(module: ModuleOp) -> list[int] | None:
     """The offsets that a network of layers has in its arena; None without a plan."""
     function = network_function(module)
-    if any(isinstance(op, func.CallOp) for op in function.body.block.ops):
+    is_lowered = any(isinstance(op, func.CallOp) for op in function.body.block.ops)
+    if is_lowered or "tinyml.arena_bytes" not in function.attributes:
         return None
     return planned_offsets(function, memory_demand(function))
 

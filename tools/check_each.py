@@ -43,6 +43,10 @@ SEEDS, STEPS = 2, 100_000
 """Defaults: sets of random numbers, and ops to interpret for all sets of a network."""
 
 
+NO_SEMANTICS = "Could not find interpretation function"
+"""What xDSL says of an op that nobody has told it how to run."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What can be read off a network."""
@@ -56,9 +60,9 @@ class Snapshot:
     keys: KernelKeys
 
     @staticmethod
-    def of(module: ModuleOp, texts: KernelTexts) -> Snapshot:
-        """Raises DiagnosticException if the module has no network, or several."""
-        interface, keys = interface_of(module), KernelKeys(module, texts)
+    def of(module: ModuleOp, interface: Interface, texts: KernelTexts) -> Snapshot:
+        """Raises DiagnosticException if the network makes no sense."""
+        keys = KernelKeys(module, texts)
         plan = None if in_arena(module) else plan_of(module)
         signature = NetworkSignature(module, keys).read()
         return Snapshot(interface, signature, plan, thumb_texts(module), keys)
@@ -102,7 +106,7 @@ class CheckEach(PassInstrumentation):
             native = NativeKernels(Path(self.folder.name))
             self.runner = NetworkRunner(native, self.steps)
         try:
-            network = Snapshot.of(module, self.texts)
+            network = Snapshot.of(module, interface_of(module), self.texts)
             sets = input_sets(module, self.seeds)
             run = self.runner.run(module, sets, network.keys)
         except (DiagnosticException, ToolchainError) as error:
@@ -120,7 +124,14 @@ class CheckEach(PassInstrumentation):
             return
         self.where = f"(pass {number + 1})"
         try:
-            network = Snapshot.of(module, self.texts)
+            interface = interface_of(module)
+        except DiagnosticException as error:
+            # What is lowered to other dialects is no network any more.
+            self.skip(pass_, str(error))
+            self.counts["not run"] += 1
+            return
+        try:
+            network = Snapshot.of(module, interface, self.texts)
         except DiagnosticException as error:
             text = f"leaves no network that runs {self.where}: {error}"
             raise self.failure(text) from error
@@ -183,10 +194,12 @@ class CheckEach(PassInstrumentation):
         try:
             run = self.runner.run(module, sets, network.keys)
         except (DiagnosticException, ToolchainError) as error:
-            self.unchecked.append(pass_.name)
-            self.remark(f"{pass_.name}: not checked: {first_line(str(error))}")
+            self.skip(pass_, first_line(str(error)))
             return "not run"
         except Exception as error:
+            if NO_SEMANTICS in str(error):
+                self.skip(pass_, first_line(str(error)))
+                return "not run"
             # A wrong pass may make anything, and NumPy may raise anything of it.
             text = f"makes what does not run {self.where}: {told(error)}"
             raise self.failure(text) from error
@@ -219,6 +232,11 @@ class CheckEach(PassInstrumentation):
                 text += f"; {after.run.problem}"
             raise self.failure(text)
 
+    def skip(self, pass_: ModulePass, why: str) -> None:
+        """Says that a pass cannot be checked, and why."""
+        self.unchecked.append(pass_.name)
+        self.remark(f"{pass_.name}: not checked: {why}")
+
     def failure(self, text: str) -> DiagnosticException:
         self.failed = True
         return DiagnosticException(text)
@@ -240,6 +258,7 @@ class CheckEach(PassInstrumentation):
             print(f"tinyml-opt: --check-each: {text}", file=sys.stderr)
         if self.folder is not None:
             self.folder.cleanup()
+            self.folder = None
 
 
 def told(error: Exception) -> str:

@@ -16,6 +16,7 @@ from operator import is_not
 
 from xdsl.dialects import func, memref
 from xdsl.dialects.builtin import ModuleOp
+from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.backend.c_printer import FunctionPrinter
 from tinyml.dialects.constants import find_global, global_array
@@ -67,7 +68,11 @@ class KernelTexts:
         parts = list(parts_of(function))
         old, text = self.known.get(function, ([], ""))
         if len(old) != len(parts) or any(map(is_not, old, parts)):
-            text = c_text(function)
+            try:
+                text = c_text(function)
+            except DiagnosticException:
+                # Lowered further than C, or not as far.
+                text = str(function)
             self.known[function] = parts, text
         return text
 
@@ -106,6 +111,8 @@ def c_text(function: func.FuncOp) -> str:
     """
     if function.is_declaration:
         return f"{function.function_type} {function.attributes}"
+    if len(function.body.blocks) != 1:
+        raise DiagnosticException("tinyml-c: several blocks have no C form")
     output = StringIO()
     # The function itself: one of instructions in its place is for other cores.
     FunctionPrinter(output, function).print()

@@ -40,9 +40,9 @@ class KernelSteps:
     def of(self, name: str) -> int:
         """Ops that one call of a function runs."""
         if name not in self.known:
-            function = self.functions[name]
-            block = None if function.is_declaration else function.body.block
-            self.known[name] = 1 if block is None else self.of_block(block)
+            # Of several blocks, in which loops are jumps, each counts once.
+            blocks = self.functions[name].body.blocks
+            self.known[name] = max(1, sum(self.of_block(block) for block in blocks))
         return self.known[name]
 
     def of_block(self, block: Block) -> int:

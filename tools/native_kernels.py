@@ -26,6 +26,7 @@ from xdsl.dialects.builtin import (
     ModuleOp,
 )
 from xdsl.ir import Attribute
+from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.backend.c_printer import print_code, print_constants
 from tinyml.backend.compiler_process import run_compiler
@@ -145,6 +146,9 @@ def kernels_of(
 def c_of(module: ModuleOp, names: Sequence[str]) -> str:
     """C of these functions and of all that they call, with a table of them."""
     part = part_of(module, with_callees(names, module))
+    for op in part.ops:
+        if isinstance(op, func.FuncOp) and len(op.body.blocks) > 1:
+            raise DiagnosticException("tinyml-c: several blocks have no C form")
     text = StringIO()
     text.write("#include <stdint.h>\n")
     print_constants(text, part)

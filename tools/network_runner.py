@@ -26,6 +26,7 @@ from tinyml.interp.run import run_network
 from tinyml.tools.arena_owners import CallOwners
 from tinyml.tools.guarded_memory import copied
 from tinyml.tools.input_sets import InputSet, in_arena
+from tinyml.tools.isolated_run import isolated
 from tinyml.tools.kernel_keys import KernelKey, KernelKeys, kernel_functions
 from tinyml.tools.kernel_steps import KernelSteps
 from tinyml.tools.native_kernels import NativeKernel, NativeKernels
@@ -122,7 +123,7 @@ class NetworkRunner:
         distinct = list(dict.fromkeys(names))
         kernels = self.native.prepare(module, distinct, keys)
         samples = self.new_samples(distinct, steps, keys)
-        run = run_sets(module, sets, kernels, samples)
+        run = isolated(lambda: run_sets(module, sets, kernels, samples))
         return NetworkRun(run.traces, How.NATIVELY, run.problem)
 
     def interpret(self, module: ModuleOp, sets: Sequence[InputSet]) -> NetworkRun:

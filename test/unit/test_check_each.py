@@ -42,6 +42,7 @@ func.func private @beyond(%x: memref<4xi8>, %c: memref<2xi8>, %y: memref<4xi8>) 
   %one = arith.constant 1 : i8
   %c0 = arith.constant 0 : index
   %c4 = arith.constant 4 : index
+  %far = arith.constant 1000000000 : index
   %step = arith.constant STEP : index
   scf.for %i = %c0 to %c4 step %step {
     %v = memref.load %x[%i] : memref<4xi8>
@@ -156,8 +157,8 @@ def test_the_first_element_that_differs():
 
 def test_steps_follow_loops():
     steps = KernelSteps(kernel_functions(kernels(step=2)))
-    # Four constants, the loop with two turns of four ops, and the return.
-    assert steps.of("beyond") == 4 + 1 + 2 * 4 + 1
+    # Five constants, the loop with two turns of four ops, and the return.
+    assert steps.of("beyond") == 5 + 1 + 2 * 4 + 1
     assert steps.of("main") == 1 + 1 + steps.of("beyond") + 1
 
 
@@ -165,6 +166,7 @@ def test_steps_follow_loops():
     "place, target, size, problem",
     [
         ("c4", "y", 4, "writes outside of its buffers"),
+        ("far", "y", 4, "the kernels crash with SIGSEGV"),
         ("c0", "c", 2, "writes to a constant|writes outside of its buffers"),
     ],
 )

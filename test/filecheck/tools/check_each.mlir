@@ -1,6 +1,7 @@
 // RUN: tinyml-opt %s --check-each --check-each-steps 300000 -p @default -o /dev/null 2>&1 | filecheck %s --check-prefix=DEFAULT
 // RUN: tinyml-opt %s --check-each --check-each-seeds 1 --check-each-steps 20000 -p '@reference' -o /dev/null 2>&1 | filecheck %s --check-prefix=NATIVELY
 // RUN: tinyml-opt %s --check-each --check-each-steps 300000 -p 'tinyml-quantized-io,tinyml-read-input,tinyml-stream{layers=2},tinyml-plan-memory,tinyml-lower-stages,tinyml-convert-layers-to-loops,tinyml-prefix-symbols{prefix=net},tinyml-lower-arena' -o /dev/null 2>&1 | filecheck %s --check-prefix=INTERFACE
+// RUN: tinyml-opt %s --check-each -p '@reference,convert-scf-to-cf' -o /dev/null 2>&1 | filecheck %s --check-prefix=LOWER
 // RUN: echo 'builtin.module {}' | tinyml-opt --check-each -p dce -o /dev/null 2>&1 | filecheck %s --check-prefix=NONE
 
 func.func @main(%x: memref<1x4x4x2xf32> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<1x2xi8> {tinyml.output = #tinyml.tensor<"y">}) {
@@ -24,5 +25,9 @@ func.func @main(%x: memref<1x4x4x2xf32> {tinyml.input = #tinyml.tensor<"x">}, %y
 // Where inputs change, the network gets what was made of them.
 // INTERFACE: tinyml-opt: --check-each: remark: tinyml-quantized-io: input "x" is 1x4x4x2xint8 now, was 1x4x4x2xfloat32: it gets what the layers before it made
 // INTERFACE: tinyml-opt: --check-each: checked 8 passes on 5 input sets: 6 interpreted, 1 by their plan, 1 left as they were
+
+// Nobody says how ops of other dialects run.
+// LOWER: tinyml-opt: --check-each: remark: convert-scf-to-cf: not checked: Could not find interpretation function for op cf.br
+// LOWER: 1 not run
 
 // NONE: tinyml-opt: --check-each: remark: nothing is checked: the module has 0 functions
