@@ -57,8 +57,6 @@ SPARED = 4
 """Values alive are fewer than registers by less than that, if need be."""
 WORTH = 0.005
 """Runs that waste less than that part of all cycles are left alone."""
-MISSES = 2
-"""So many limits in a row that bring nothing end the search for a run's."""
 
 
 class Spiller:
@@ -135,7 +133,8 @@ class Trial:
 def fastest(spiller: Spiller, core: Core) -> Trial | None:
     """
     What the scheduler makes the best of: it has more registers for a run of which more
-    values were moved. Runs are tried one after the other.
+    values were moved. Runs are tried one after the other, until one move more of values
+    brings nothing.
     """
     trials = (Trial(spiller, core, limit, {}) for limit in spiller.limits())
     best = next((trial for trial in trials if trial.schedule.find_registers()), None)
@@ -144,21 +143,20 @@ def fastest(spiller: Spiller, core: Core) -> Trial | None:
     for run in best.wasteful_runs():
         if run not in spiller.runs:
             continue
-        misses, last, peak = 0, best, spiller.peak(best.relief, run)
-        while misses < MISSES:
+        last, peak = best, spiller.peak(best.relief, run)
+        while True:
             peak -= 1
             trial = Trial(spiller, core, best.limit, {**best.limits, run: peak})
             if trial.relief.plans == last.relief.plans:
                 break
             last = trial
-            if (
+            if not (
                 trial.schedule.cycles < best.schedule.cycles
                 and trial.schedule.find_registers()
                 and trial.schedule.cycles < best.schedule.cycles
             ):
-                best, misses = trial, 0
-            else:
-                misses += 1
+                break
+            best = trial
     return best
 
 
