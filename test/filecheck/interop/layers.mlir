@@ -12,8 +12,3 @@
 // RUN: %same_ir %t.stages.mlir %t.back.mlir
 
 // STAGES: "tinyml.stage"(
-
-// What comes back compiles:
-// RUN: tinyml-opt %t.back.mlir -p 'tinyml-lower-stages,tinyml-convert-layers-to-loops,tinyml-lower-arena' -t tinyml-c | filecheck %s --check-prefix=C
-
-// C: void network(int8_t *arena)
