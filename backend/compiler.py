@@ -224,17 +224,18 @@ def network_name(path: Path, asked: str | None) -> str:
 
 
 @contextmanager
-def rarely_collected() -> Generator[None]:
-    """With few looks for garbage, of which IR, one web of references, has little."""
-    thresholds = gc.get_threshold()
-    gc.set_threshold(1_000_000)
+def uncollected() -> Generator[None]:
+    """Without looks for garbage: IR is one web of references, and all of it is kept."""
+    was_enabled = gc.isenabled()
+    gc.disable()
     try:
         yield
     finally:
-        gc.set_threshold(*thresholds)
+        if was_enabled:
+            gc.enable()
 
 
-@rarely_collected()
+@uncollected()
 def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     """
     Compiles a model file. Raises DiagnosticException, PassFailedException,
