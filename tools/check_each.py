@@ -175,9 +175,12 @@ class CheckEach(PassInstrumentation):
             raise self.failure(text) from error
         if problem is not None:
             raise self.failure(f"changes the result {self.where}: {problem}")
-        if missed := set(names) & set(hot.unchecked(module, keys)):
-            listed = ", ".join(f"@{name}" for name in sorted(missed))
-            self.remark(f"{pass_.name}: not checked, or too long a call: {listed}")
+        for what, found in (
+            ("never called", hot.unsampled(module, keys)),
+            ("too long to interpret", hot.too_long(module, keys)),
+        ):
+            if missed := [f"@{name}" for name in found if name in names]:
+                self.remark(f"{pass_.name}: {what}: {', '.join(missed)}")
         return "by their instructions"
 
     def run(self, pass_: ModulePass, module: ModuleOp, network: Snapshot) -> str:

@@ -7,6 +7,7 @@ with the other process; its answer comes back through a pipe.
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import signal
@@ -49,6 +50,8 @@ def isolated(work: Callable[[], Answer]) -> Answer:
 
 def answer_and_exit(work: Callable[[], object], target: int) -> None:
     """Writes what `work` returns or raises, and ends the process."""
+    # A crash is told by the other process, in its own words.
+    faulthandler.disable()
     try:
         answer = pickle.dumps((work(), None))
     except Exception as error:

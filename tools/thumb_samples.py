@@ -151,14 +151,10 @@ class ThumbSamples:
         found = alternatives(module)
         return [found[name] for name in self.wanted(module, keys)]
 
-    def unchecked(self, module: ModuleOp, keys: KernelKeys) -> list[str]:
-        """The functions of instructions that no call was looked at of."""
+    def too_long(self, module: ModuleOp, keys: KernelKeys) -> list[str]:
+        """The functions of instructions whose calls take too many steps."""
         found = alternatives(module)
-        return [
-            found[name]
-            for name in found
-            if keys.key(name) in self.long or not self.calls.get(keys.key(name))
-        ]
+        return [found[name] for name in found if keys.key(name) in self.long]
 
     def problem(
         self, module: ModuleOp, names: Collection[str], keys: KernelKeys, steps: int
