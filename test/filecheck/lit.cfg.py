@@ -16,7 +16,7 @@ bin_folder = os.path.dirname(sys.executable)
 config.environment["PATH"] = bin_folder + os.pathsep + os.environ["PATH"]
 
 # lit passes nothing of the environment on by itself.
-for variable in ("HOME", "ZIG_GLOBAL_CACHE_DIR"):
+for variable in ("HOME", "PYTHONPATH", "ZIG_GLOBAL_CACHE_DIR"):
     if variable in os.environ:
         config.environment[variable] = os.environ[variable]
 
