@@ -70,21 +70,22 @@ class Cell:
     """Of the cell's width that the bar takes, from 0 to 1."""
 
     @staticmethod
-    def of(number: int | None, most: int, text: str | None = None) -> Cell:
+    def counted(number: int) -> Cell:
+        """A number without a bar."""
+        return Cell(f"{number:,}", number)
+
+    @staticmethod
+    def of(number: int | None, most: int) -> Cell:
         """A number with a bar, whose full width is `most`; nothing for None."""
         if number is None:
             return Cell("", -1)
-        share = number / most if most else 0.0
-        return Cell(f"{number:,}" if text is None else text, number, share)
+        return Cell(f"{number:,}", number, number / most if most else 0.0)
 
     def build(self) -> Element:
         made = element("td", self.content)
         if self.number is not None:
             made.set("class", "number")
-            made.set(
-                "data-value",
-                f"{self.number:g}" if self.number < 0 else str(self.number),
-            )
+            made.set("data-value", str(self.number))
         if self.share is not None:
             made.set("class", "number bar")
             made.set("style", f"--share: {100 * min(max(self.share, 0), 1):.1f}%")

@@ -66,7 +66,7 @@ def layer_cells(row: LayerRow, most: Mapping[str, int]) -> list[Cell]:
     inputs = ", ".join(shape_text(shape) for shape in row.inputs)
     stage = "" if row.stage is None else str(row.stage + 1)
     return [
-        Cell(str(row.number), row.number),
+        Cell.counted(row.number),
         name_cell(row.name),
         Cell(row.kind),
         Cell(inputs),
@@ -147,8 +147,8 @@ def kinds_table(caption: str, kinds: Sequence[KindWork]) -> Element:
         [
             [
                 Cell(kind.kind),
-                Cell(str(kind.layers), kind.layers),
-                Cell(f"{kind.macs:,}", kind.macs),
+                Cell.counted(kind.layers),
+                Cell.counted(kind.macs),
                 Cell.of(kind.cycles, most),
                 Cell(f"{100 * kind.cycles / total:.1f} %", kind.cycles),
                 Cell(f"{kind.cycles / kind.macs:.2f}" if kind.macs else "", 0),
@@ -170,8 +170,8 @@ def functions_table(functions: Sequence[Mapping[str, Any]]) -> Element:
         [
             [
                 Cell(element("code", function["name"])),
-                Cell(f"{function['calls']:,}", function["calls"]),
-                Cell(f"{function['instructions']:,}", function["instructions"]),
+                Cell.counted(function["calls"]),
+                Cell.counted(function["instructions"]),
                 Cell.of(function["cycles_estimated"], most),
                 Cell(f"{100 * function['cycles_estimated'] / max(total, 1):.1f} %", 0),
             ]

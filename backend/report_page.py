@@ -105,12 +105,12 @@ def pareto_section(front: ParetoFront) -> Element:
     most = max((point.arena for point in front.points), default=0)
     rows = [
         [
-            Cell(str(number), number),
+            Cell.counted(number),
             Cell.of(point.arena, most),
-            Cell(f"{point.macs:,}", point.macs),
+            Cell.counted(point.macs),
             Cell(f"{front.extra(point):+.2f} %", front.extra(point)),
-            Cell(str(point.stages), point.stages),
-            Cell(str(point.strips), point.strips),
+            Cell.counted(point.stages),
+            Cell.counted(point.strips),
         ]
         for number, point in enumerate(front.points, 1)
     ]
