@@ -166,7 +166,8 @@ class CheckEach(PassInstrumentation):
         try:
             if hot.unsampled(module, keys):
                 self.runner.sample_calls(module, self.state.sets[-1], keys)
-            problem = hot.problem(module, names, keys, self.steps // 4)
+            folder = self.runner.native.folder
+            problem = hot.problem(module, names, keys, self.steps // 4, folder)
         except (DiagnosticException, ToolchainError) as error:
             self.remark(f"{pass_.name}: not checked: {first_line(str(error))}")
             return "not run"

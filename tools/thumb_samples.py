@@ -3,16 +3,18 @@ Checks functions of instructions by calls that a network makes.
 
 A function in C may name one of instructions that computes the same on a core. Some of
 its calls are taken from a run of the network in C, with the memory before and behind
-them, and the instructions run on the same memory.
+them, and the instructions run on the same memory: in the interpreter, which knows
+nothing of registers, and once they have registers on a simulated core.
 """
 
 from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +22,12 @@ from xdsl.dialects import func
 from xdsl.dialects.builtin import MemRefType, ModuleOp, SymbolRefAttr
 from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation
+from xdsl.utils.exceptions import InterpretationError
 
 from tinyml.backend.c_printer import c_type
 from tinyml.backend.thumb_printer import THUMB
 from tinyml.dialects.thumb_control import FuncOp as ThumbFuncOp
+from tinyml.frontend.load import first_line
 from tinyml.interp.thumb import run_thumb
 from tinyml.tools.guarded_memory import Memories
 from tinyml.tools.kernel_keys import KernelKey, KernelKeys, kernel_functions
@@ -33,8 +37,9 @@ from tinyml.tools.native_kernels import (
     c_of,
     kernels_of,
 )
+from tinyml.tools.thumb_core import code_of, run_code
 
-CALLS = 1
+CALLS = 2
 """Calls of each function that are looked at."""
 
 FIRST_ADDRESS, DISTANCE = 0x2000_0000, 0x0400_0000
@@ -57,6 +62,13 @@ class HotCall:
     args: Sequence[int]
     before: Sequence[np.ndarray]
     after: Sequence[np.ndarray]
+
+    def memory(self) -> dict[int, bytearray]:
+        """The memory that a function finds, by addresses."""
+        return {
+            FIRST_ADDRESS + number * DISTANCE: bytearray(data.tobytes())
+            for number, data in enumerate(self.before)
+        }
 
 
 class TooLong(Exception):
@@ -157,22 +169,41 @@ class ThumbSamples:
         return [found[name] for name in found if keys.key(name) in self.long]
 
     def problem(
-        self, module: ModuleOp, names: Collection[str], keys: KernelKeys, steps: int
+        self,
+        module: ModuleOp,
+        names: Collection[str],
+        keys: KernelKeys,
+        steps: int,
+        folder: Path,
     ) -> str | None:
         """
-        What functions of instructions do in another way than what they stand for, in
-        calls of at most so many steps.
+        What functions of instructions do in another way than what they stand for: on a
+        simulated core if they have registers, or else in calls of at most so many steps
+        of the interpreter. Files are written to a folder.
         """
+        functions = [op for op in module.ops if isinstance(op, ThumbFuncOp)]
+        codes = code_of([f for f in functions if f.sym_name.data in names], folder)
         for name, thumb in alternatives(module).items():
             key = keys.key(name)
-            if thumb not in names or key in self.long:
+            if thumb not in names:
                 continue
-            try:
-                for call in self.calls.get(key, []):
-                    if text := wrong_call(module, thumb, call, Steps(steps)):
-                        return f"@{thumb} {text}"
-            except TooLong:
-                self.long.add(key)
+            for call in self.calls.get(key, []):
+                memory = call.memory()
+                try:
+                    if thumb in codes:
+                        run_code(codes[thumb], call.args, memory)
+                        self.long.discard(key)
+                    elif key not in self.long:
+                        run_thumb(module, thumb, call.args, memory, (Steps(steps),))
+                    else:
+                        continue
+                except TooLong:
+                    self.long.add(key)
+                    continue
+                except InterpretationError as error:
+                    return f"@{thumb} {first_line(str(error))}"
+                if text := wrong_memory(call, memory):
+                    return f"@{thumb} {text}"
         return None
 
     def prepare(
@@ -251,13 +282,8 @@ def core_words(function: func.FuncOp, words: Any, memories: Memories) -> Sequenc
     return found
 
 
-def wrong_call(module: ModuleOp, thumb: str, call: HotCall, steps: Steps) -> str | None:
-    """What is wrong with instructions on one call."""
-    memory = {
-        FIRST_ADDRESS + number * DISTANCE: bytearray(data.tobytes())
-        for number, data in enumerate(call.before)
-    }
-    run_thumb(module, thumb, call.args, memory, (steps,))
+def wrong_memory(call: HotCall, memory: Mapping[int, bytearray]) -> str | None:
+    """What instructions have left in memory in place of what the C did."""
     for (origin, got), expected in zip(memory.items(), call.after, strict=True):
         wrong = np.flatnonzero(np.frombuffer(got, np.uint8) != expected)
         if not len(wrong):

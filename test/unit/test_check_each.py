@@ -34,6 +34,7 @@ from tinyml.tools.network_trace import (
     first_difference,
     trace_network,
 )
+from tinyml.tools.thumb_core import run_code
 
 KERNELS = """
 "memref.global"() <{sym_name = "table", sym_visibility = "private", type = memref<2xi8>, initial_value = dense<[1, 2]> : tensor<2xi8>, constant}> : () -> ()
@@ -299,9 +300,37 @@ class WrongInstructionPass(ModulePass):
                 each.properties["offset"] = IntegerAttr(number, each.offset.type)
 
 
-def test_a_wrong_instruction_is_named():
+@pytest.mark.parametrize("before", [6, 9])
+def test_a_wrong_instruction_is_named(before: int):
+    """In the interpreter, and with registers on a simulated core."""
     module, observer = hot_network(), CheckEach(1)
-    found = (*passes(HOT).passes[:6], WrongInstructionPass())
-    with pytest.raises(DiagnosticException, match=r"\(pass 7\): @hot_0_thumb stores"):
+    found = (*passes(HOT).passes[:before], WrongInstructionPass())
+    message = rf"\(pass {before + 1}\): @hot_0_thumb stores \d+ at byte"
+    with pytest.raises(DiagnosticException, match=message):
         run_passes(Context(), module, found, (observer,))
     observer.finish()
+
+
+STORE_FIFTH = "009a 0260 7047"
+"""`ldr r2, [sp]`, `str r2, [r0]`, `bx lr`"""
+
+
+@pytest.mark.parametrize(
+    "code, problem",
+    [
+        ("0124 7047", "does not restore r4"),
+        ("81b0 7047", "returns with another stack pointer"),
+        ("0160 ff60 7047", "stops on a core"),
+    ],
+)
+def test_functions_on_a_core_keep_to_the_rules(code: str, problem: str):
+    memory = {0x2000_0000: bytearray(8)}
+    with pytest.raises(InterpretationError, match=problem):
+        run_code(bytes.fromhex(code), [0x2000_0000, 1], memory)
+
+
+def test_a_function_on_a_core_gets_its_arguments():
+    memory = {0x2000_0004: bytearray(8)}
+    arguments = [0x2000_0008, 2, 3, 4, -5]
+    run_code(bytes.fromhex(STORE_FIFTH), arguments, memory)
+    assert memory[0x2000_0004].hex() == "00000000fbffffff"
