@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 
 from xdsl.context import Context
 from xdsl.dialects.builtin import ModuleOp
@@ -13,7 +15,11 @@ from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import DiagnosticException
 
 from tinyml.frontend.load import one_line
-from tinyml.tools.instrumentation import PassReached, run_passes
+from tinyml.tools.instrumentation import (
+    PassInstrumentation,
+    PassReached,
+    run_passes,
+)
 
 DETAIL = re.compile(r'"[^"]*"|[@%#][\w.]+|\([^)]*\)|<[^>]*>|-?\d+')
 """Names and numbers in a message, which change as a module gets smaller."""
@@ -30,12 +36,19 @@ class Failure:
 
 
 def failure_of(
-    ctx: Context, passes: Sequence[ModulePass], module: ModuleOp
+    ctx: Context,
+    passes: Sequence[ModulePass],
+    module: ModuleOp,
+    observers: Sequence[PassInstrumentation] = (),
 ) -> Failure | None:
-    """How passes fail on a module, which they change; None if they do not."""
+    """
+    How passes fail on a module, which they change, or observers find them wrong; None
+    if they do not.
+    """
     reached = PassReached()
     try:
-        run_passes(ctx, module, passes, [reached])
+        with redirect_stderr(StringIO()):
+            run_passes(ctx, module, passes, [*observers, reached])
     except Exception as error:
         return Failure(reached.name or "", type(error), what_failed(error))
     return None

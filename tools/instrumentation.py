@@ -35,7 +35,10 @@ class PassInstrumentation:
         """Called with what the pass has made, which is verified."""
 
     def after_failure(self, number: int, pass_: ModulePass, error: Exception) -> None:
-        """Called if the pass has raised, or made a module that does not verify."""
+        """
+        Called if the pass has raised, or made a module that does not verify, or if an
+        observer has raised before or after it.
+        """
 
     def finish(self) -> None:
         """Called once, when the last module is done or the first has failed."""
@@ -76,17 +79,17 @@ def run_passes(
         module.verify()
     nearest_first = observers[::-1]
     for number, pass_ in enumerate(passes):
-        for observer in observers:
-            observer.before_pass(number, pass_, module)
         try:
+            for observer in observers:
+                observer.before_pass(number, pass_, module)
             pass_.apply(ctx, module)
             for observer in nearest_first:
                 observer.before_verify(number, pass_)
             if verify:
                 module.verify()
+            for observer in nearest_first:
+                observer.after_pass(number, pass_, module)
         except Exception as error:
             for observer in nearest_first:
                 observer.after_failure(number, pass_, error)
             raise
-        for observer in nearest_first:
-            observer.after_pass(number, pass_, module)

@@ -1,7 +1,7 @@
 """
 `tinyml-reduce`: makes IR smaller as long as a pipeline fails on it the same way.
 
-    tinyml-reduce FILE -p PASSES -o OUT
+    tinyml-reduce FILE -p PASSES [--check-each] -o OUT
     tinyml-reduce FILE --test COMMAND -o OUT
 
 With `--test`, a command has to return the same status, not 0, and say the same on the
@@ -25,7 +25,7 @@ from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
 from tinyml.backend.compiler import textual_ir
 from tinyml.frontend.load import load_model, one_line
 from tinyml.passes.pipelines import expand
-from tinyml.tools.failures import DETAIL, failure_of
+from tinyml.tools.failures import DETAIL, Failure, failure_of
 from tinyml.tools.load_passes import load_passes
 from tinyml.tools.print_ir import IRStyle
 from tinyml.tools.reduction import Holds, network_layers, reduced
@@ -50,6 +50,11 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="FILE.py",
         help="as of tinyml-opt",
     )
+    parser.add_argument(
+        "--check-each",
+        action="store_true",
+        help="with -p: a pass that changes a result fails too, as of tinyml-opt",
+    )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser
 
@@ -71,11 +76,18 @@ def fails_the_same(module: ModuleOp, args: argparse.Namespace) -> Holds:
     """Whether passes fail as they do on this module."""
     from xdsl.context import Context
 
+    from tinyml.tools.check_each import CheckEach
+
     passes = parse_passes(args.passes, args.load)
-    first = failure_of(Context(), passes, module.clone())
+
+    def failure(module: ModuleOp) -> Failure | None:
+        looking_on = [CheckEach()] if args.check_each else []
+        return failure_of(Context(), passes, module, looking_on)
+
+    first = failure(module.clone())
     if first is None:
         raise DiagnosticException(f"{args.file}: {args.passes} does not fail")
-    return lambda smaller: failure_of(Context(), passes, smaller) == first
+    return lambda smaller: failure(smaller) == first
 
 
 def command_fails(module: ModuleOp, command: str, file: Path) -> Holds:

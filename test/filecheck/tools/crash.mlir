@@ -14,6 +14,9 @@
 // RUN: filecheck %s --check-prefix=SMALL < %t.small.mlir
 // RUN: tinyml-reduce %s --test 'tinyml-opt %%s --load %S/Inputs/crash.py -p test-crash{how=fail}' -o %t.tested.mlir
 // RUN: filecheck %s --check-prefix=SMALL < %t.tested.mlir
+// RUN: tinyml-reduce %s --load %S/Inputs/crash.py -p 'test-crash{how=miscompile}' --check-each -o %t.wrong.mlir
+// RUN: filecheck %s --check-prefix=SMALL < %t.wrong.mlir
+// RUN: not tinyml-opt %t.wrong.mlir --load %S/Inputs/crash.py -p 'test-crash{how=miscompile}' --check-each --reproducer --crash-reproducer %t.mlir 2>&1 | filecheck %s --check-prefix=WRONG
 // RUN: not tinyml-reduce %s -p tinyml-overlap -o %t.none.mlir 2>&1 | filecheck %s --check-prefix=NONE
 
 "memref.global"() <{sym_name = "w", sym_visibility = "private", type = memref<4xi8>, initial_value = dense<3> : tensor<4xi8>, constant}> : () -> ()
@@ -77,4 +80,5 @@ func.func @network(%x: memref<2x2xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: 
 // SMALL-SAME:   %b12: memref<2x2xi8> {tinyml.output
 // SMALL-NEXT:   tinyml.transpose
 // SMALL-NEXT:   func.return
+// WRONG: (again with {{.*}}.mlir)
 // NONE: tinyml-reduce: {{.*}}crash.mlir: tinyml-overlap does not fail

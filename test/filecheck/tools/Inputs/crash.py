@@ -8,17 +8,18 @@ from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import ModulePass
 from xdsl.utils.exceptions import PassFailedException
 
+from tinyml.dialects.layer_format import integer_array
 from tinyml.dialects.moving import TransposeOp
 from tinyml.dialects.network import layers, network_function
 
 
 @dataclass(frozen=True)
 class TestCrashPass(ModulePass):
-    """Crashes, fails, or breaks the IR where it meets a transposition."""
+    """Crashes, fails, or breaks the IR or the network where there is a transposition."""
 
     name = "test-crash"
 
-    how: Literal["crash", "fail", "break"] = "crash"
+    how: Literal["crash", "fail", "break", "miscompile"] = "crash"
     """What it does."""
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
@@ -29,5 +30,8 @@ class TestCrashPass(ModulePass):
                 raise PassFailedException(f"{layer.name} is too much")
             if self.how == "break":
                 del layer.properties["permutation"]
+                return
+            if self.how == "miscompile":
+                layer.properties["permutation"] = integer_array([0, 1])
                 return
             _ = layer.operands[5]
