@@ -14,8 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from host_library import HostLibrary
 from networks import lower
+from xdsl.context import Context
 from xdsl.printer import Printer
+from xdsl.transforms.mlir_opt import MLIROptPass
+from xdsl.universe import Universe
 
 from tinyml.backend.compiler_process import run_compiler
 from tinyml.backend.network_info import network_info
@@ -75,6 +79,25 @@ def run_native(library: ctypes.CDLL, arena: np.ndarray) -> None:
     data = arena.ctypes.data_as(ctypes.c_void_p)
     offset, size, stride = (ctypes.c_int64(n) for n in (0, arena.size, 1))
     library.network(data, data, offset, size, stride)
+
+
+def test_passes_of_mlir(tmp_path: Path):
+    """Passes of MLIR between ours and the C, whose bits they leave alone."""
+    context = Context()
+    for dialect, factory in Universe.get_multiverse().all_dialects.items():
+        context.register_dialect(dialect, factory)
+    module = load_model(DIGITS)
+    image = np.random.default_rng(1).uniform(0, 1, (1, 1, 8, 8)).astype(np.float32)
+    (expected,) = run_network(module, [image])
+    changed = lower(module, "@default")
+    names = ("canonicalize", "cse", "loop-invariant-code-motion", "sccp")
+    options = ("allow-unregistered-dialect", "mlir-print-op-generic", *names)
+    arguments = tuple(f"--{option}" for option in options)
+    MLIROptPass(f"mlir-opt{VERSION}", True, arguments).apply(context, changed)
+    changed.verify()
+    library = HostLibrary({"changed": changed}, tmp_path)
+    (found,) = library.run("changed", [image])
+    assert found.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)

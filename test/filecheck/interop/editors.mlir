@@ -2,6 +2,7 @@
 // RUN: %run_page %S/../../../docs/editors.md | filecheck %s
 
 // CHECK-NOT: empty
+// CHECK:     canonical.c made
 // CHECK:     digits.c made
 // CHECK:     llvm.mlir made
 // CHECK:     network.ll made
