@@ -37,6 +37,8 @@ class Plan:
     """By root buffer: the channels that stay, ascending, at least one."""
     biases: Mapping[LayerOp, np.ndarray]
     """By layer: its new biases, an int32 for each output channel that it has now."""
+    known: Known
+    """The channels that hold the same whatever the input."""
 
 
 def summing_readers(buffer: SSAValue) -> list[WeightedOp]:
@@ -146,4 +148,4 @@ def plan_channels(function: func.FuncOp, multiple: int = 1) -> Plan:
             continue
         kept |= {buffer: np.flatnonzero(~dead) for buffer in group}
         biases |= {op: bias for op, bias in zip(ops, new) if bias is not None}
-    return Plan(kept, biases)
+    return Plan(kept, biases, known)

@@ -26,7 +26,7 @@ Not handled: channels that an input or output of the network has, or a layer tha
 channels otherwise (softmax, a concatenation of channels, grouped convolutions); sums
 that are not the same everywhere, as at the border of a padded map
 (docs/decisions/dead_channels.md); biases that would leave 32 bits. The last channel of
-a buffer stays.
+a buffer stays. A remark says where constant channels stay, and why.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ from tinyml.passes.constant_pool import (
     erase_unused_constants,
     set_constant,
 )
+from tinyml.passes.dead_channel_remarks import refusals
 from tinyml.passes.dead_channels import Plan, plan_channels
+from tinyml.passes.remarks import remark
 
 Kept = np.ndarray | None
 """The channels that stay, ascending; None for all of them."""
@@ -186,4 +188,7 @@ class FoldDeadChannelsPass(ModulePass):
         network = network_function(op)
         while (plan := plan_channels(network, self.multiple)).kept:
             Shrinker(network, plan).apply()
+        told = dict(refusals(network, plan.known))
+        for layer in layers(network):
+            remark(layer, self.name, told.get(layer))
         erase_unused_constants(op)

@@ -100,8 +100,9 @@ class PlanStagesPass(ModulePass):
             return f"no stages: {alone}, the best plan of stages {size}"
         make_stages(network_function(op), plan)
         missed = f", more than ram={self.ram}" if size > self.ram > 0 else ""
+        made = "1 stage" if len(plan.stages) == 1 else f"{len(plan.stages)} stages"
         return (
-            f"{len(plan.stages)} stages take {size} bytes{missed}, with {plan.extra} "
+            f"with {made} {size} bytes{missed}, and {plan.extra} "
             f"multiply-accumulates made again; {alone}"
         )
 

@@ -105,6 +105,7 @@ class TinyMLOptMain(xDSLOptMain):
             from tinyml.tools.print_remarks import PrintRemarks
 
             passes = [name for name in args.remarks.split(",") if name]
+            self.check_names(passes)
             found.append(PrintRemarks(self.get_input_name(), passes))
         if args.pass_stats is not None:
             from tinyml.tools.pass_stats import PassStatistics
@@ -131,19 +132,20 @@ class TinyMLOptMain(xDSLOptMain):
     def printing(self) -> PassInstrumentation:
         from tinyml.tools.print_ir import PrintIR
 
+        before, after = self.args.print_ir_before, self.args.print_ir_after
+        self.check_names([*before, *after])
+        between = len(self.pipeline.passes) - 1 if self.args.print_between_passes else 0
+        return PrintIR(self.style(elided_on=sys.stderr), before, after, between)
+
+    def check_names(self, wanted: Sequence[str]) -> None:
+        """Raises DiagnosticException for a name that no pass of the pipeline has."""
         names = [pass_.name for pass_ in self.pipeline.passes]
-        for name in (*self.args.print_ir_before, *self.args.print_ir_after):
+        for name in wanted:
             if name not in names:
                 raise DiagnosticException(
                     f"no pass of the pipeline is {name!r}; there are: "
                     + ", ".join(names)
                 )
-        return PrintIR(
-            self.style(elided_on=sys.stderr),
-            self.args.print_ir_before,
-            self.args.print_ir_after,
-            len(names) - 1 if self.args.print_between_passes else 0,
-        )
 
     def dumping(self) -> PassInstrumentation:
         from tinyml.tools.print_ir import DumpIR

@@ -1,4 +1,9 @@
 // RUN: tinyml-opt %s -p tinyml-fold-dead-channels --split-input-file | filecheck %s
+// RUN: tinyml-opt %s -p tinyml-fold-dead-channels --split-input-file --remarks 2>&1 >/dev/null | filecheck %s --check-prefix=REMARK
+
+// REMARK:      constant channels stay (1): what they add to tinyml.conv2d is not the same everywhere
+// REMARK-NEXT: constant channels stay (1): biases would leave 32 bits, or a multiple of channels is left
+// REMARK-NEXT: constant channels stay (1): the network's user or a layer that mixes channels sees them
 
 // The second filter of @w1 is zero, so its channel is 8 + 5 = 13 everywhere. That is what
 // the depthwise convolution pads with: the channel becomes 2 * 0 + 7 + 1 = 8 at borders

@@ -23,7 +23,7 @@ func.func @main(%x: memref<1x16x16x1xi8> {tinyml.input = #tinyml.tensor<"x">}, %
 
 // No work twice: rings of two rows and some pixels of 16 channels instead of all of %a.
 // LEAST: attributes {tinyml.stage_plan = "tinyml-stream{first=0 layers=2 columns=1 block=1}"
-// LEAST-SAME: tinyml.remarks = {"tinyml-plan-stages" = "1 stages take {{[0-9]+}} bytes, with 0 multiply-accumulates made again; layer by layer the arena takes {{[0-9]+}} bytes"}
+// LEAST-SAME: tinyml.remarks = {"tinyml-plan-stages" = "with 1 stage {{[0-9]+}} bytes, and 0 multiply-accumulates made again; layer by layer the arena takes {{[0-9]+}} bytes"}
 // LEAST: tinyml.stage ins(%x : {{.*}}) outs(%y : {{.*}}) grid [1, 1] halo cache, cache {
 
 // The least bytes take as many strips as there are columns, and wide blocks cost none.

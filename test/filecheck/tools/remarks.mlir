@@ -1,6 +1,7 @@
 // RUN: tinyml-opt %s -p tinyml-select-kernels,tinyml-inplace,tinyml-overlap,tinyml-overlap --remarks 2>&1 >/dev/null | filecheck %s
-// RUN: tinyml-opt %s -p tinyml-select-kernels,tinyml-inplace --remarks=tinyml-overlap 2> %t.none >/dev/null
+// RUN: tinyml-opt %s -p tinyml-select-kernels,tinyml-overlap --remarks=tinyml-select-kernels 2> %t.none >/dev/null
 // RUN: diff %t.none /dev/null
+// RUN: not tinyml-opt %s -p tinyml-overlap --remarks=tinyml-inplace 2>&1 | filecheck %s --check-prefix=UNKNOWN
 // RUN: tinyml-opt %s -p tinyml-plan-stages --remarks=tinyml-plan-stages 2>&1 >/dev/null | filecheck %s --check-prefix=STAGES
 // RUN: tinyml-opt %s -p 'tinyml-plan-stages{ram=1000}' --remarks 2>&1 >/dev/null | filecheck %s --check-prefix=FITS
 // RUN: tinyml-opt %s -p tinyml-fuse-activation,tinyml-fold-pad --remarks 2>&1 >/dev/null | filecheck %s --check-prefix=FOLDS
@@ -32,6 +33,7 @@ func.func @main(%x: memref<1x4x4x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y:
 // What a pass says twice is printed once.
 // CHECK:      remarks.mlir:{{[0-9]+}}:3: remark: [tinyml-overlap] @tinyml.pad: no overlap: tinyml.pad does not read in the order in which it writes
 // CHECK-NOT:  remark
+// UNKNOWN:    tinyml-opt: no pass of the pipeline is 'tinyml-inplace'; there are: tinyml-overlap
 // STAGES:     remarks.mlir:{{[0-9]+}}:1: remark: [tinyml-plan-stages] @main: {{.*}}layer by layer the arena takes {{[0-9]+}} bytes
 // FITS:       remark: [tinyml-plan-stages] @main: no stages: layer by layer the arena takes {{[0-9]+}} bytes, and ram=1000
 // FOLDS:      remarks.mlir:{{[0-9]+}}:3: remark: [tinyml-fold-pad] @tinyml.pad: not folded: tinyml.conv2d cannot pad by itself like this
