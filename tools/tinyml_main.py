@@ -76,7 +76,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--layers",
         metavar="FILE",
-        help="checksums of every layer's output, or `interpreter`",
+        help="checksums of every layer's output, or `interpreter`, or `tflm`",
     )
     parser.add_argument(
         "--simulator",
@@ -156,6 +156,9 @@ def make_parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run compiled C and compare")
     run.add_argument("directory", type=Path, help="what tinyml compile wrote")
     add_common_options(run)
+    run.add_argument(
+        "--model", type=Path, metavar="FILE.tflite", help="for --layers tflm"
+    )
     add_run_options(run)
     run.set_defaults(function=command_run)
 
@@ -346,7 +349,11 @@ def command_run(args: argparse.Namespace) -> int:
         told, checks = runner.interpreted(args.directory, sets)
         sets = told if sets.outputs is None else sets
         layers = checks if args.layers == "interpreter" else None
-    if args.layers not in (None, "interpreter"):
+    if args.layers == "tflm":
+        from tinyml.tools.tflm_layers import tflm_checks
+
+        layers = tflm_checks(args.model, report, sets)
+    elif args.layers not in (None, "interpreter"):
         layers = runner.load_layer_checks(Path(args.layers))
     if layers is not None:
         file = args.directory / f"{report['net']}.mlir"

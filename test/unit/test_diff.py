@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from command_lines import Cli, is_refusal
+from tflite_models import SAME, Model
 from xdsl.dialects.builtin import ModuleOp
 
 from tinyml.dialects.attributes import Rounding, RoundingAttr
@@ -235,3 +237,37 @@ def test_run_says_element_values_and_cause(tmp_path: Path, cli: Cli):
     assert abs(found["got"] - found["expected"]) == 1
     assert f" at {found['element']} is {found['got']}, expected" in told.err
     assert told.err.count("\n") == 1
+
+
+def test_tflite_micro_is_optional(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+):
+    model = tmp_path / "network.mlir"
+    model.write_text(NETWORK)
+    options = ("-o", "net", "--target", "host", "--name", "net")
+    assert cli("tinyml", "compile", model, *options).status == 0
+    monkeypatch.setitem(sys.modules, "tflite_micro", None)
+    told = cli("tinyml", "run", "net", "--layers", "tflm", "--model", "x.tflite")
+    is_refusal(told, "expected the package tflite-micro")
+
+
+def test_tflite_micro_agrees(tmp_path: Path, cli: Cli):
+    pytest.importorskip("tflite_micro", reason="TFLite Micro is not installed")
+    network = Model()
+    x = network.input((1, 6, 6, 2), 0.02, 3, name="image")
+    numbers = np.random.default_rng(1)
+    weights = network.constant(numbers.integers(-127, 128, (4, 3, 3, 2), np.int8), 0.01)
+    bias = network.constant(np.arange(4, dtype=np.int32), 0.0002)
+    operands = [x, weights, bias]
+    y = network.op("CONV_2D", operands, (1, 6, 6, 4), 0.1, -8, Padding=SAME)
+    size = {"FilterHeight": 2, "FilterWidth": 2, "StrideH": 2, "StrideW": 2}
+    network.output(network.op("MAX_POOL_2D", [y], (1, 3, 3, 4), 0.1, -8, **size))
+    model = tmp_path / "small.tflite"
+    model.write_bytes(network.bytes)
+    options = ("-o", "net", "--target", "host", "--pipeline", "@reference")
+    assert cli("tinyml", "compile", model, *options).status == 0
+    run = ("tinyml", "run", "net", "--layers", "tflm")
+    is_refusal(cli(*run), "expected --model FILE.tflite")
+    told = cli(*run, "--model", model)
+    assert told.status == 0, told.err
+    assert "2 layers equal" in told.out
