@@ -162,10 +162,12 @@ def load_report_data(directory: Path) -> ReportData:
         for module in (before, lowered)
     ]
     found = ReportData(report, network, *named)
-    if found.after.arena != report["ram"]["arena"]:
+    made = found.after.arena, len(found.layers)
+    if made != (report["ram"]["arena"], len(report["layers"])):
         raise DiagnosticException(
-            f"{source}: its arena has {found.after.arena} bytes, that of report.json "
-            f"{report['ram']['arena']}; compile the model again"
+            f"{source}: the passes of report.json make an arena of {made[0]} bytes and "
+            f"{made[1]} layers of it, not {report['ram']['arena']} bytes and "
+            f"{len(report['layers'])} layers; compile the model again"
         )
     return found
 

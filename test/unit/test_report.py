@@ -182,6 +182,12 @@ def test_refusals(digits: Path, cli: Cli):
     del report["pipeline"]
     (old / "report.json").write_text(json.dumps(report))
     refuses(old, says="compile the model again")
+    report |= {"pipeline": "tinyml-plan-memory,tinyml-convert-layers-to-loops"}
+    (old / "report.json").write_text(json.dumps(report))
+    refuses(old, says="old/digits_int8.mlir: No such file")
+    source = (digits / "digits_int8.mlir").read_text("utf-8")
+    (old / "digits_int8.mlir").write_text(source, "utf-8")
+    refuses(old, says="old/digits_int8.mlir: the passes of report.json make an arena")
     Path("list.json").write_text("[]")
     refuses(digits, "--run", "list.json", says="not what tinyml run --json wrote")
     refuses(digits, "--run", "gone.json", says="gone.json: No such file")
