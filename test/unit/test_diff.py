@@ -260,8 +260,18 @@ def test_tflite_micro_agrees(tmp_path: Path, cli: Cli):
     bias = network.constant(np.arange(4, dtype=np.int32), 0.0002)
     operands = [x, weights, bias]
     y = network.op("CONV_2D", operands, (1, 6, 6, 4), 0.1, -8, Padding=SAME)
-    size = {"FilterHeight": 2, "FilterWidth": 2, "StrideH": 2, "StrideW": 2}
-    network.output(network.op("MAX_POOL_2D", [y], (1, 3, 3, 4), 0.1, -8, **size))
+    y = network.op(
+        "MAX_POOL_2D",
+        [y],
+        (1, 3, 3, 4),
+        0.1,
+        -8,
+        FilterHeight=2,
+        FilterWidth=2,
+        StrideH=2,
+        StrideW=2,
+    )
+    network.output(y)
     model = tmp_path / "small.tflite"
     model.write_bytes(network.bytes)
     options = ("-o", "net", "--target", "host", "--pipeline", "@reference")
