@@ -5,7 +5,7 @@ The layers of a network in its report: a table, and where their cycles go by kin
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -74,10 +74,18 @@ def layer_cells(row: LayerRow, most: Mapping[str, int]) -> list[Cell]:
         Cell(row.kernel),
         Cell(stage),
         Cell.of(row.macs, most["macs"]),
-        Cell.of(row.live, most["live"]),
+        live_cell(row.live, most["live"]),
         Cell.of(row.constants, most["constants"]),
         Cell.of(row.cycles, most["cycles"]),
     ]
+
+
+def live_cell(live: int, most: int) -> Cell:
+    """Bytes alive; those of the peak stand out."""
+    cell = Cell.of(live, most)
+    if live < most:
+        return cell
+    return replace(cell, content=element("b", f"{live:,}", title="the peak"))
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -20,7 +20,7 @@ def held_pieces(stage: StageOp, plan: PlannedStage) -> dict[int, list[Piece]]:
     """By buffer inside, what is held, as rectangles from the first pixel on."""
     schedule = plan.schedule
     graph = schedule.graph
-    middle = [size // 2 for size in graph.sizes[graph.output]]
+    middle = [(size - 1) // 2 for size in graph.sizes[graph.output]]
     down, across = (needed(graph, axis, (m, m + 1)) for axis, m in enumerate(middle))
     rows, columns = (
         around[part_of(size, len(around), m)]

@@ -126,8 +126,8 @@ def stage_part(data: ReportData, number: int) -> Element:
             "stage",
             "From what the stage reads, cut into its tiles, to its output; hatched is "
             "what more than one tile needs. Each mark of the output sees the frames of "
-            "its colour. Filled is what is held of a map while the middle output is "
-            "made.",
+            "its colour. Filled is what is held of a map while the mark in the middle "
+            "is made.",
         ),
         kept_table(stage, plan, source),
     )
