@@ -341,11 +341,12 @@ def network_passes(
         passes = expand(pipeline)
     except ValueError as error:
         raise DiagnosticException(one_line(error)) from error
+    parts = [passes]
     if options.input != "resident":
-        passes = f"tinyml-read-input{{mode={options.input}}},{passes}"
-    if target.core is None:
-        return passes
-    return f"{estimated(passes, target.core)},{instructions(target.core)}"
+        parts.insert(0, f"tinyml-read-input{{mode={options.input}}}")
+    if target.core is not None:
+        parts = [*parts[:-1], estimated(passes, target.core), instructions(target.core)]
+    return ",".join(part for part in parts if part)
 
 
 def has_fewer_products(module: ModuleOp) -> bool:
