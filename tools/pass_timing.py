@@ -41,7 +41,8 @@ class PassTiming(PassInstrumentation):
         self.started = now
 
     def finish(self) -> None:
-        print(time_table(self.seconds), file=sys.stderr)
+        if self.seconds:
+            print(time_table(self.seconds), file=sys.stderr)
 
 
 def time_table(seconds: dict[tuple[int, str], float]) -> str:
