@@ -78,10 +78,11 @@ class TinyMLOptMain(xDSLOptMain):
         if self.args.print_pipeline:
             print(",".join(str(pass_) for pass_ in self.pipeline.passes))
             return
+        looking_on = self.looking_on
         try:
             super().run()
         finally:
-            for observer in self.looking_on:
+            for observer in looking_on:
                 observer.finish()
 
     @cached_property
