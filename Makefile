@@ -49,8 +49,9 @@ docs: $(DEV) ## write the pages that are generated: docs/operators.md and others
 	$(BIN)/python -m tinyml.tools.passes_page > out.md && mv out.md docs/passes.md
 	$(BIN)/python -m tinyml.tools.dialects_page > out.md && mv out.md docs/dialects.md
 
-nightly: $(DEV) ## check every pass of every pipeline on all of $(MODELS), for the night
-	TINYML_NIGHTLY=1 $(BIN)/pytest -W error -n 2 -q test/models/test_check_each.py
+nightly: $(DEV) ## a thousand random networks; every pass of every pipeline on $(MODELS)
+	TINYML_NIGHTLY=1 $(BIN)/pytest -W error -q test/unit/test_differential.py
+	TINYML_NIGHTLY=1 $(BIN)/pytest -W error -n 2 -q test/models
 
 bench: $(RUNTIME) ## the table of benchmarks over $(MODELS)
 	$(BIN)/tinyml bench --models $(MODELS)

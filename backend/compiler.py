@@ -24,7 +24,6 @@ from xdsl.context import Context
 from xdsl.dialects import func
 from xdsl.dialects.builtin import ModuleOp
 from xdsl.passes import PassPipeline
-from xdsl.printer import Printer
 from xdsl.universe import Universe
 from xdsl.utils.exceptions import ArgSpecParseError, DiagnosticException
 
@@ -32,6 +31,7 @@ from tinyml.backend.budgets import Variant, excess, missed_budget
 from tinyml.backend.c_package import CPackage, c_package
 from tinyml.backend.memory_map import Kind, MemoryMap, memory_map
 from tinyml.backend.memory_svg import memory_svg
+from tinyml.backend.mlir_target import ExactPrinter
 from tinyml.backend.network_info import is_lookup, is_weight
 from tinyml.backend.target_machine import TargetMachine, get_target
 from tinyml.backend.toolchain import find_toolchain
@@ -203,7 +203,7 @@ def run_pipeline(module: ModuleOp, spec: str, each: bool = True) -> None:
 def textual_ir(module: ModuleOp) -> str:
     """The module as text that parses, with locations."""
     output = StringIO()
-    Printer(output, print_debuginfo=True).print_op(module)
+    ExactPrinter(output, print_debuginfo=True).print_op(module)
     return output.getvalue() + "\n"
 
 

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from io import StringIO
+from math import isfinite
 from typing import IO
 
 from xdsl.context import Context
-from xdsl.dialects.builtin import DenseIntOrFPElementsAttr, ModuleOp
+from xdsl.dialects.builtin import (
+    AnyFloat,
+    DenseIntOrFPElementsAttr,
+    ModuleOp,
+    f32,
+)
 from xdsl.ir import Attribute
 from xdsl.printer import Printer
 from xdsl.syntax_printer import SyntaxPrinter
 from xdsl.utils.target import Target
 
 
-class ElidingPrinter(Printer):
+class ExactPrinter(Printer):
+    """
+    Prints floats as numbers. xDSL prints the bits of large ones, and in `dense<...>`
+    reads those as an integer.
+    """
+
+    def print_float(self, value: float, type: AnyFloat) -> None:
+        whole = StringIO()
+        Printer(whole).print_float(value, type)
+        text = whole.getvalue()
+        if isfinite(value) and text.startswith("0x"):
+            text = f"{value:.8e}" if type == f32 else f"{value:.16e}"
+        self.print_string(text)
+
+
+class ElidingPrinter(ExactPrinter):
     """Prints `dense<__elided__>` for constants of more than a few elements."""
 
     longest: int = 16
@@ -43,6 +65,6 @@ class MLIRTarget(Target):
     """Whether to print locations."""
 
     def emit(self, ctx: Context, module: ModuleOp, output: IO[str]) -> None:
-        make = ElidingPrinter if self.elide else Printer
+        make = ElidingPrinter if self.elide else ExactPrinter
         make(output, print_debuginfo=self.debuginfo).print_op(module)
         output.write("\n")

@@ -208,8 +208,8 @@ class TinyMLOptMain(xDSLOptMain):
 
     def output_resulting_program(self, prog: ModuleOp) -> str:
         to = sys.stdout if self.args.output_file is None else None
-        if self.args.target == "mlir" and (style := self.style(to)).elide:
-            return style.text(prog)
+        if self.args.target == "mlir":
+            return self.style(to).text(prog)
         return super().output_resulting_program(prog)
 
     def prepare_input(self) -> tuple[list[tuple[IO[bytes], int]], str]:
