@@ -209,13 +209,17 @@ def first_difference(
     outputs that can be compared.
     """
     found: list[Difference] = []
+    compared = 0
     for number, (old, new) in enumerate(zip(before.outputs, after.outputs)):
-        name = outputs(number)
-        if name is not None and (d := compare_arrays(name, old, new)) is not None:
+        if (name := outputs(number)) is None:
+            continue
+        compared += 1
+        if (d := compare_arrays(name, old, new)) is not None:
             found.append(d)
     for key, old, new in pairs(before, after):
-        # What a hint names may hold something else now: it counts if an output differs.
-        if key[0] == HINT and not found:
+        # What a hint names may hold something else now: it counts if an output differs,
+        # or if there is nothing else to go by.
+        if key[0] == HINT and compared and not found:
             continue
         d = compare_arrays(f"layer {old.name} ({old.op})", old.values, new.values)
         if d is not None:
