@@ -7,7 +7,9 @@ Guarantees one for every value.
 Values that an instruction overwrites in place, or that a loop carries around, share a
 register; where they cannot, because one is needed longer, a copy is inserted. Then
 `thumb_coloring` finds registers. Nothing is spilled: a function that needs more than
-there are is refused. What a caller wants back is pushed, and popped on return.
+there are is erased, with a remark on the function of loops that does the same
+(`tinyml-select-thumb`), or refused if there is none. What a caller wants back is
+pushed, and popped on return.
 
 Before:
 
@@ -34,8 +36,15 @@ from itertools import pairwise
 
 from xdsl.backend.register_type import RegisterType
 from xdsl.context import Context
-from xdsl.dialects.builtin import ArrayAttr, IntegerAttr, ModuleOp, i32
+from xdsl.dialects.builtin import (
+    ArrayAttr,
+    IntegerAttr,
+    ModuleOp,
+    SymbolRefAttr,
+    i32,
+)
 from xdsl.passes import ModulePass
+from xdsl.rewriter import Rewriter
 from xdsl.utils.exceptions import PassFailedException
 
 from tinyml.dialects.thumb_alu import (
@@ -54,6 +63,8 @@ from tinyml.dialects.thumb_registers import (
     FpuRegisterType,
 )
 from tinyml.dialects.thumb_shapes import Accumulate
+from tinyml.passes.remarks import remark
+from tinyml.passes.select_thumb import THUMB
 from tinyml.passes.thumb_code import Code, Line, form, read_code, write_code
 from tinyml.passes.thumb_coloring import NoRegister, Row, Web, color
 from tinyml.passes.thumb_copies import Webs, insert_copies
@@ -278,6 +289,21 @@ def return_in_r0(code: Code) -> None:
     code.lines[-1] = ret.reading(0, copy)
 
 
+def keep_other(module: ModuleOp, function: FuncOp, reason: str) -> bool:
+    """Erases a function of instructions if there is one of loops that does the same."""
+    others = [
+        op
+        for op in module.ops
+        if op.attributes.get(THUMB) == SymbolRefAttr(function.sym_name.data)
+    ]
+    for other in others:
+        del other.attributes[THUMB]
+        remark(other, ThumbAllocatePass.name, f"stays loops: {reason}")
+    if others:
+        Rewriter.erase_op(function)
+    return bool(others)
+
+
 @dataclass(frozen=True)
 class ThumbAllocatePass(ModulePass):
     """Gives the values of `thumb` functions registers."""
@@ -286,14 +312,19 @@ class ThumbAllocatePass(ModulePass):
 
     def apply(self, ctx: Context, op: ModuleOp) -> None:
         known: dict[Hashable, Registers] = {}
-        for function in op.ops:
+        for function in list(op.ops):
             if not isinstance(function, FuncOp):
                 continue
             code = read_code(function)
             if any(line.kind is PushOp for line in code.lines):
                 continue
             shape, count = code.shape(), len(code.lines)
-            registers = known.get(shape) or find_registers(code)
+            try:
+                registers = known.get(shape) or find_registers(code)
+            except NoRegisters as failure:
+                if not keep_other(op, function, str(failure)):
+                    raise
+                continue
             if len(code.lines) == count:
                 known[shape] = registers
             assign(code, registers)

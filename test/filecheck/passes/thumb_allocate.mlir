@@ -76,3 +76,20 @@ thumb.func @swap(%x : !thumb.reg<r0>, %y : !thumb.reg<r1>) {
   thumb.str %a, %b, 0 : !thumb.reg, !thumb.reg
   thumb.ret
 }
+
+// -----
+
+// Where loops do the same, they do it.
+// CHECK-NOT:   thumb.func
+// CHECK:       func.func private @hot(%x: memref<64xi32>) attributes {tinyml.remarks = {"tinyml-thumb-allocate" = "stays loops: @hot_thumb: a register is not free at thumb.ldm: 16 values are alive there, registers are 14"}}
+// CHECK-NOT:   thumb.func
+thumb.func @hot_thumb(%x : !thumb.reg<r0>) {
+  %y, %0, %1, %2, %3, %4, %5, %6 = thumb.ldm %x : (!thumb.reg<r0>) -> (!thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg)
+  %z, %7, %8, %9, %a, %b, %c, %d, %e = thumb.ldm %y : (!thumb.reg) -> (!thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg)
+  %u = thumb.stm %z, %0, %1, %2, %3, %4, %5, %6 : (!thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg) -> !thumb.reg
+  %v = thumb.stm %u, %7, %8, %9, %a, %b, %c, %d, %e : (!thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg, !thumb.reg) -> !thumb.reg
+  thumb.ret
+}
+func.func private @hot(%x: memref<64xi32>) attributes {tinyml.thumb = @hot_thumb} {
+  func.return
+}
