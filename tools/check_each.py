@@ -42,7 +42,6 @@ from tinyml.tools.thumb_samples import thumb_texts
 SEEDS, STEPS = 2, 100_000
 """Defaults: sets of random numbers, and ops to interpret for all sets of a network."""
 
-
 NO_SEMANTICS = "Could not find interpretation function"
 """What xDSL says of an op that nobody has told it how to run."""
 
@@ -132,8 +131,9 @@ class CheckEach(PassInstrumentation):
             return
         try:
             network = Snapshot.of(module, interface, self.texts)
-        except DiagnosticException as error:
-            text = f"leaves no network that runs {self.where}: {error}"
+        except Exception as error:
+            # A wrong pass may make anything, and reading or running it raise anything.
+            text = f"leaves no network that runs {self.where}: {told(error)}"
             raise self.failure(text) from error
         old = self.state.network
         done: list[str] = []
@@ -204,7 +204,6 @@ class CheckEach(PassInstrumentation):
             if NO_SEMANTICS in str(error):
                 self.skip(pass_, first_line(str(error)))
                 return "not run"
-            # A wrong pass may make anything, and NumPy may raise anything of it.
             text = f"makes what does not run {self.where}: {told(error)}"
             raise self.failure(text) from error
         new = State(network, sets, run)
@@ -213,7 +212,7 @@ class CheckEach(PassInstrumentation):
         if run.problem is not None:
             raise self.failure(f"breaks the network {self.where}: {run.problem}")
         self.state, self.unchecked = new, []
-        return run.how
+        return "not compared" if matched.sets is None else run.how
 
     def compare(self, before: State, after: State, matched: Matched) -> None:
         """Raises DiagnosticException if the two have computed different numbers."""
@@ -268,6 +267,6 @@ class CheckEach(PassInstrumentation):
 def told(error: Exception) -> str:
     """What went wrong in a run, in a line."""
     text = first_line(str(error))
-    if isinstance(error, InterpretationError):
+    if isinstance(error, DiagnosticException | InterpretationError):
         return text
     return f"{type(error).__name__}: {text}"
