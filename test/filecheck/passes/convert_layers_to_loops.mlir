@@ -79,10 +79,9 @@ func.func @main(%x: memref<2x2xui8> {tinyml.input = #tinyml.tensor<"x">}, %y: me
 // CHECK:      func.func private @layer_01_requantize(%input: memref<2x2xi8>, %output: memref<2x2xi8>)
 // CHECK:      [[X:%.*]] = memref.reinterpret_cast %input to offset: [0], sizes: [4], strides: [1]
 // CHECK-NEXT: [[Y:%.*]] = memref.reinterpret_cast %output to offset: [0], sizes: [4], strides: [1]
-// CHECK-NEXT: scf.for %i = %c0 to %c4 step %c1 {
-// CHECK-NEXT:   [[V:%.*]] = memref.load [[X]][%i]
-// CHECK-NEXT:   [[WIDE:%.*]] = arith.extui [[V]] : i8 to i32
-// CHECK-NEXT:   arith.subi [[WIDE]], %c128_i32
+// CHECK-NEXT: scf.for %i = %c0 to %c4 step %c4 {
+// CHECK:        [[V:%.*]] = memref.load [[X]][%i]
+// CHECK-NEXT:   arith.extui [[V]] : i8 to i32
 // CHECK:        memref.store {{.*}}, [[Y]][%i]
 // The model's own type is kept where it was another one, and only there.
 // CHECK:      func.func @main(%x: memref<2x2xi8> {tinyml.input = #tinyml.tensor<"x">, tinyml.type = memref<2x2xui8>}, %y: memref<2x2xi8> {tinyml.output = #tinyml.tensor<"y">}) {

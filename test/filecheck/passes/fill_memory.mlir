@@ -23,7 +23,7 @@ func.func @main(%x: memref<1x32x32x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %
 "memref.global"() <{sym_name = "rq", type = memref<4x2xi32>, initial_value = dense<[[1073741824, -3], [1073741824, -3], [1073741824, -3], [1073741824, -3]]> : tensor<4x2xi32>, sym_visibility = "private", constant}> : () -> ()
 func.func @main(%x: memref<1x8x8x4xi8> {tinyml.input = #tinyml.tensor<"x">}, %y: memref<1x8x8x4xi8> {tinyml.output = #tinyml.tensor<"y">}) {
   // CHECK: tinyml.depthwise_conv2d
-  // CHECK-SAME: tinyml.kernel = #tinyml.kernel<either, direct>, tinyml.reuse = [#tinyml.reuse<in 0, below 36, above 36>]
+  // CHECK-SAME: tinyml.kernel = #tinyml.kernel<either, direct>, tinyml.reuse = [#tinyml.reuse<in 0, below 43, above 43>]
   tinyml.depthwise_conv2d ins(%x : memref<1x8x8x4xi8>) outs(%y : memref<1x8x8x4xi8>)
     weights @w requant @rq window <[3, 3], pad = [1, 1, 1, 1]>
     zero_points [0, 0] clamp [-128, 127] rounding double
