@@ -28,7 +28,10 @@ CODE, RETURN = 0x0800_0000, 0x0700_0000
 STACK, STACK_BYTES = 0x1000_0000, 0x1_0000
 SECONDS = 60
 
-KEPT = tuple(getattr(arm_const, f"UC_ARM_REG_R{number}") for number in range(4, 12))
+KEPT: dict[str, int] = {
+    name: getattr(arm_const, f"UC_ARM_REG_{name.upper()}")
+    for name in [f"r{n}" for n in range(4, 12)] + [f"d{n}" for n in range(8, 16)]
+}
 """Registers that a function leaves to its caller as they were."""
 
 
@@ -81,7 +84,7 @@ def run_code(
     engine.mem_write(top, words)
     for number, word in enumerate(arguments[:4]):
         engine.reg_write(arm_const.UC_ARM_REG_R0 + number, word & 0xFFFF_FFFF)
-    for number, register in enumerate(KEPT):
+    for number, register in enumerate(KEPT.values()):
         engine.reg_write(register, 0xC0DE_0000 + number)
     engine.reg_write(arm_const.UC_ARM_REG_SP, top)
     engine.reg_write(arm_const.UC_ARM_REG_LR, RETURN | 1)
@@ -93,8 +96,8 @@ def run_code(
         raise InterpretationError(f"does not return within {SECONDS} s")
     if engine.reg_read(arm_const.UC_ARM_REG_SP) != top:
         raise InterpretationError("returns with another stack pointer")
-    for number, register in enumerate(KEPT):
+    for number, (name, register) in enumerate(KEPT.items()):
         if engine.reg_read(register) != 0xC0DE_0000 + number:
-            raise InterpretationError(f"does not restore r{number + 4}")
+            raise InterpretationError(f"does not restore {name}")
     for address, data in memory.items():
         data[:] = engine.mem_read(address, len(data))

@@ -324,6 +324,7 @@ STORE_FIFTH = "009a 0260 7047"
     "code, problem",
     [
         ("0124 7047", "does not restore r4"),
+        ("08ee101a 7047", "does not restore d8"),
         ("81b0 7047", "returns with another stack pointer"),
         ("0160 ff60 7047", "stops on a core"),
     ],
