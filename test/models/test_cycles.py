@@ -7,6 +7,7 @@ this project; where they are absent these tests skip.
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -38,8 +39,8 @@ CYCLES = {
 OF_CMSIS_NN = 0.4
 """Of the cycles that TFLite Micro with CMSIS-NN takes on Cortex-M7 at most."""
 
-MISSED = {"mlperf_ad01": 0.411}
-"""Networks that take more so far."""
+LARGE = ("te_detection", "te_mcunetv2_large")
+"""What is left to the night on Cortex-M7, whose pipeline takes long to simulate."""
 
 CODE = {"cycles": 32 << 10, "size": 16 << 10}
 """Code with read-only data, without weights and what requantizes, in bytes at most."""
@@ -73,6 +74,13 @@ def measured(
     return row
 
 
+def by_day(name: str, core: str) -> BenchRow:
+    """The same, but for what would take minutes."""
+    if name in LARGE and core == "cortex-m7" and "TINYML_NIGHTLY" not in os.environ:
+        pytest.skip("takes minutes: make nightly")
+    return measured(name, core)
+
+
 def cycles(row: BenchRow) -> int:
     assert row.result is not None
     return row.result["cycles_estimated"]
@@ -85,13 +93,10 @@ def test_cycles_on_cortex_m4(name: str):
 
 @pytest.mark.parametrize("name", [*MLPERF, *QUANTIZED])
 def test_cycles_on_cortex_m7(name: str):
-    row = measured(name, "cortex-m7")
+    row = by_day(name, "cortex-m7")
     peer = cmsis_nn("cortex-m7", name, row.io)
     assert peer is not None
-    ratio = cycles(row) / peer.cycles_estimated
-    if ratio > OF_CMSIS_NN and name in MISSED:
-        pytest.xfail(f"{ratio:.3f}, has been {MISSED[name]}")
-    assert ratio <= OF_CMSIS_NN
+    assert cycles(row) <= OF_CMSIS_NN * peer.cycles_estimated
 
 
 @pytest.mark.parametrize("name", MLPERF)
@@ -133,7 +138,7 @@ def test_nothing_is_unaligned(name: str, core: str, objective: str):
 @pytest.mark.parametrize("core", CORES)
 def test_layers_have_all_cycles(name: str, core: str):
     """Cycles of layers, and those of kinds, are all but what the network's body takes."""
-    row = measured(name, core)
+    row = by_day(name, core)
     assert row.result is not None
     assert row.report is not None
     profile = row.result["profile"]
