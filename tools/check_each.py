@@ -181,7 +181,8 @@ class CheckEach(PassInstrumentation):
             ("too long to interpret", hot.too_long(module, keys)),
         ):
             if missed := [f"@{name}" for name in found if name in names]:
-                self.remark(f"{pass_.name}: {what}: {', '.join(missed)}")
+                more = f" and {len(missed) - 3} more" if len(missed) > 3 else ""
+                self.remark(f"{pass_.name}: {what}: {', '.join(missed[:3])}{more}")
         return "by their instructions"
 
     def run(self, pass_: ModulePass, module: ModuleOp, network: Snapshot) -> str:

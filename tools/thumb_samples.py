@@ -10,7 +10,6 @@ nothing of registers, and once they have registers on a simulated core.
 from __future__ import annotations
 
 import ctypes
-import re
 from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,13 +23,13 @@ from xdsl.interpreter import Interpreter, PythonValues
 from xdsl.ir import Operation
 from xdsl.utils.exceptions import InterpretationError
 
-from tinyml.backend.c_printer import c_type
 from tinyml.backend.thumb_printer import THUMB
 from tinyml.dialects.thumb_control import FuncOp as ThumbFuncOp
 from tinyml.frontend.load import first_line
 from tinyml.interp.thumb import run_thumb
 from tinyml.tools.guarded_memory import Memories
 from tinyml.tools.kernel_keys import KernelKey, KernelKeys, kernel_functions
+from tinyml.tools.listened_calls import LISTENER, Listener, listened
 from tinyml.tools.native_kernels import (
     NativeKernel,
     NativeKernels,
@@ -39,17 +38,8 @@ from tinyml.tools.native_kernels import (
 )
 from tinyml.tools.thumb_core import code_of, run_code
 
-CALLS = 2
-"""Calls of each function that are looked at."""
-
 FIRST_ADDRESS, DISTANCE = 0x2000_0000, 0x0400_0000
 """Where the memories of a call lie on the core."""
-
-LISTENER = "tinyml_check_call"
-Listener = ctypes.CFUNCTYPE(
-    None, ctypes.c_int32, ctypes.c_int32, ctypes.POINTER(ctypes.c_int64)
-)
-"""Gets the number of a function, whether it has run, and its arguments."""
 
 
 @dataclass(frozen=True)
@@ -103,43 +93,6 @@ def thumb_texts(module: ModuleOp) -> dict[str, str]:
     }
 
 
-def listened(text: str, functions: Sequence[func.FuncOp]) -> str:
-    """C in which the first calls of some functions are told of, before and behind."""
-    for number, function in enumerate(functions):
-        text = told(text, number, function)
-    listener = f"void (*{LISTENER})(int32_t, int32_t, const int64_t *);"
-    return f"#include <stdint.h>\n{listener}\n{text}"
-
-
-def told(text: str, number: int, function: func.FuncOp) -> str:
-    """C in which one function, which comes before its callers, tells of its calls."""
-    name, inner = function.sym_name.data, f"{function.sym_name.data}_untold"
-    text = re.sub(rf"\b{name}\(", f"{inner}(", text, count=1)
-    types = [
-        "void *" if isinstance(type, MemRefType) else c_type(type)
-        for type in function.function_type.inputs
-    ]
-    parameters = ", ".join(f"{type} a{n}" for n, type in enumerate(types))
-    words = ", ".join(
-        f"(int64_t)(intptr_t)a{n}" if type == "void *" else f"(int64_t)a{n}"
-        for n, type in enumerate(types)
-    )
-    passed = ", ".join(f"a{n}" for n in range(len(types)))
-    wrapper = f"""
-static void {name}({parameters}) {{
-  static int32_t calls;
-  const int64_t words[] = {{{words}}};
-  const int listened = {LISTENER} && calls < {CALLS};
-  calls += listened;
-  if (listened) {LISTENER}({number}, 0, words);
-  {inner}({passed});
-  if (listened) {LISTENER}({number}, 1, words);
-}}
-"""
-    end = text.index("\n}\n", text.index(f"{inner}(")) + len("\n}\n")
-    return text[:end] + wrapper + text[end:]
-
-
 @dataclass
 class ThumbSamples:
     """Calls of functions in C, by what they compute."""
@@ -185,25 +138,18 @@ class ThumbSamples:
         codes = code_of([f for f in functions if f.sym_name.data in names], folder)
         for name, thumb in alternatives(module).items():
             key = keys.key(name)
-            if thumb not in names:
+            if thumb not in names or (key in self.long and thumb not in codes):
                 continue
-            for call in self.calls.get(key, []):
-                memory = call.memory()
-                try:
-                    if thumb in codes:
-                        run_code(codes[thumb], call.args, memory)
-                        self.long.discard(key)
-                    elif key not in self.long:
-                        run_thumb(module, thumb, call.args, memory, (Steps(steps),))
-                    else:
-                        continue
-                except TooLong:
-                    self.long.add(key)
-                    continue
-                except InterpretationError as error:
-                    return f"@{thumb} {first_line(str(error))}"
-                if text := wrong_memory(call, memory):
-                    return f"@{thumb} {text}"
+            try:
+                for call in self.calls.get(key, []):
+                    text = wrong_call(module, thumb, call, codes.get(thumb), steps)
+                    if text is not None:
+                        earlier = ", perhaps since an earlier pass"
+                        return f"@{thumb} {text}{earlier if key in self.long else ''}"
+            except TooLong:
+                self.long.add(key)
+            else:
+                self.long.discard(key)
         return None
 
     def prepare(
@@ -280,6 +226,21 @@ def core_words(function: func.FuncOp, words: Any, memories: Memories) -> Sequenc
         else:
             return []
     return found
+
+
+def wrong_call(
+    module: ModuleOp, thumb: str, call: HotCall, code: bytes | None, steps: int
+) -> str | None:
+    """What is wrong with instructions on one call. Raises TooLong."""
+    memory = call.memory()
+    try:
+        if code is None:
+            run_thumb(module, thumb, call.args, memory, (Steps(steps),))
+        else:
+            run_code(code, call.args, memory)
+    except InterpretationError as error:
+        return first_line(str(error))
+    return wrong_memory(call, memory)
 
 
 def wrong_memory(call: HotCall, memory: Mapping[int, bytearray]) -> str | None:
