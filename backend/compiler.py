@@ -43,6 +43,7 @@ from tinyml.passes.pipelines import (
     FAST_KERNELS,
     OBJECTIVES,
     SMALL_KERNELS,
+    TO_LOOPS,
     estimated,
     expand,
     fewer_products,
@@ -190,7 +191,7 @@ def run_pipeline(module: ModuleOp, spec: str, each: bool = True) -> None:
         raise DiagnosticException(one_line(error)) from error
     context, lowered = Context(), False
     for pass_ in pipeline.passes:
-        if not each and pass_.name == "tinyml-convert-layers-to-loops":
+        if not each and pass_.name == TO_LOOPS:
             module.verify()
             lowered = True
         pass_.apply(context, module)

@@ -122,6 +122,15 @@ NAME = re.compile(r'("(?:\\.|[^"\\])*"|\[[^\]]*\])|@([\w-]*)')
 """A text in quotes or in brackets, which is no name, or the name of a pipeline."""
 
 
+TO_LOOPS = "tinyml-convert-layers-to-loops"
+"""Before it a network is layers, whose verifiers say most; behind it, many more ops."""
+
+
+def is_name(spec: str) -> bool:
+    """Whether a pass string is one named pipeline and nothing else."""
+    return spec in {f"@{name}" for name in PIPELINES}
+
+
 def expand(spec: str) -> str:
     """A pass string with each `@name` replaced; raises ValueError if one is unknown."""
 

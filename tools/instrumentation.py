@@ -8,7 +8,7 @@ look at a pipeline from outside.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class PassInstrumentation:
         """Called when the pass has returned."""
 
     def after_pass(self, number: int, pass_: ModulePass, module: ModuleOp) -> None:
-        """Called with what the pass has made, which is verified."""
+        """Called with what the pass has made."""
 
     def after_failure(self, number: int, pass_: ModulePass, error: Exception) -> None:
         """
@@ -72,10 +72,15 @@ def run_passes(
     module: ModuleOp,
     passes: Sequence[ModulePass],
     observers: Sequence[PassInstrumentation] = (),
-    verify: bool = True,
+    verified: Collection[int] | None = None,
 ) -> None:
-    """Runs passes over a module, which is verified before, between and after them."""
-    if verify:
+    """
+    Runs passes over a module, which is verified before, between and after them, or only
+    before the passes of these numbers and, for one behind the last, at the end.
+    """
+    if verified is None:
+        verified = range(len(passes) + 1)
+    if 0 in verified:
         module.verify()
     nearest_first = observers[::-1]
     for number, pass_ in enumerate(passes):
@@ -85,7 +90,7 @@ def run_passes(
             pass_.apply(ctx, module)
             for observer in nearest_first:
                 observer.before_verify(number, pass_)
-            if verify:
+            if number + 1 in verified:
                 module.verify()
             for observer in nearest_first:
                 observer.after_pass(number, pass_, module)

@@ -7,6 +7,7 @@ The networks are not part of this project; where they are absent these tests ski
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tinyml.backend.compiler import CompileOptions, compile_model, run_pipeline
 from tinyml.backend.runner import RunOptions, load_report, load_sets, run_directory
 from tinyml.dialects.network import network_function
 from tinyml.frontend.load import load_model
-from tinyml.passes.pipelines import LOWERING, PIPELINES
+from tinyml.passes.pipelines import LOWERING, PIPELINES, staged
 
 MODELS = Path(__file__).parents[3] / "shared" / "models"
 KIB = 1024
@@ -94,6 +95,30 @@ def test_arena(bar: Bar, tmp_path: Path):
     assert result["faults"] == []
     assert result["outputs_equal"] or bar.quantized_io, result["first_difference"]
     assert result["arena_high_water"] == report["ram"]["arena"]
+
+
+SLOWER = 1.2
+"""What the smallest plan without extra work may take of the time of whole layers."""
+
+
+@pytest.mark.parametrize("name", ["mcunet_in3", "coral_mbv2_10_224_i8"])
+def test_stages_cost_little_time(name: str, tmp_path: Path):
+    """With the same kernels: those without scratch memory, for the fewest bytes."""
+    if name.startswith("coral") and "TINYML_NIGHTLY" not in os.environ:
+        pytest.skip("takes minutes: make nightly")
+    cycles: list[int] = []
+    for stages in ("", "tinyml-plan-stages"):
+        pipeline = staged(stages).replace("tinyml-fill-memory,", "")
+        options = CompileOptions(pipeline=pipeline.replace("tinyml-inplace,", ""))
+        compile_model(MODELS / "tflite" / f"{name}.tflite", options).write(tmp_path)
+        report = load_report(tmp_path)
+        assert bool(report["stages"]) is bool(stages)
+        assert not any(stage["extra_macs"] for stage in report["stages"])
+        sets = load_sets(report, None, None).first(1)
+        result = run_directory(tmp_path, sets, None, RunOptions())
+        cycles.append(result["cycles_estimated"])
+    whole, in_stages = cycles
+    assert in_stages <= SLOWER * whole
 
 
 NETWORKS = sorted(path.stem for path in (MODELS / "tflite").glob("*.tflite"))
