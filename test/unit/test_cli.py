@@ -17,7 +17,7 @@ import pytest
 from command_lines import Cli, is_refusal
 from tflite_models import TANH, Model, small_network
 
-from tinyml.tools import tinyml_main
+from tinyml.tools.command_line import parse_size
 
 ROOT = Path(__file__).parents[2]
 DIGITS = ROOT / "examples" / "digits" / "digits_int8.onnx"
@@ -438,4 +438,4 @@ def test_import_prints_what_it_writes(cli: Cli):
     ],
 )
 def test_sizes(text: str, size: int):
-    assert tinyml_main.parse_size(text) == size
+    assert parse_size(text) == size
