@@ -104,6 +104,18 @@ def test_many_channels(words: str, tmp_path: Path):
     check(modules, tmp_path, words)
 
 
+@pytest.mark.parametrize("words", KERNELS)
+@pytest.mark.parametrize("kind", ["conv2d", "depthwise", "fully_connected"])
+def test_all_sizes(kind: str, words: str, tmp_path: Path):
+    """Kernels of 1 to 11 rows and columns, 1 to 40 channels, strides of 1 to 3."""
+    limits = Limits(size=14, channels=40, kernel=11)
+    modules: dict[str, tuple[ModuleOp, ModuleOp]] = {}
+    for seed in seeds(16):
+        module, _ = random_layer(random.Random(f"{kind} {seed}"), kind, limits)
+        modules[f"sized_{seed}"] = module, module
+    check(modules, tmp_path, words)
+
+
 @pytest.mark.parametrize("words", ["all", "free"])
 def test_networks(words: str, tmp_path: Path):
     kinds = [add_conv2d, add_conv2d, add_depthwise, add_max_pool, add_add]
