@@ -289,7 +289,9 @@ def compile_model(path: Path, options: CompileOptions) -> CompiledNetwork:
     ) -> Attempt:
         """An attempt that spends the rest of the budget for flash on fewer products."""
         spare = options.spare_flash(found.report, pipeline) if target.core else 0
-        for _ in range(SPENDING_TRIES if spare > 0 else 0):
+        if spare <= 0:
+            return found
+        for _ in range(SPENDING_TRIES):
             choice, whole = fewer_products(spare)
             chosen = module.clone()
             run_pipeline(chosen, choice, each=False)
